@@ -1,0 +1,37 @@
+/*
+ * json_text: from JSON strings and numbers to bytes and back.
+ */
+#ifndef PYPE_JSON_TEXT_H
+#define PYPE_JSON_TEXT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "common/json.h"
+#include "common/text.h"
+
+/*
+ * Appends bytes as a JSON string with its quotes, written as jq writes it. Bytes that are not
+ * UTF-8 become U+FFFD; who must not lose them looks first (json_utf8).
+ */
+void json_add_string(struct text *text, const char *bytes, size_t length);
+
+/* Appends what a valid JSON string (with its quotes) stands for, as UTF-8. */
+void json_add_unescaped(struct text *text, const char *string, size_t length);
+
+/* Appends a valid JSON text without the white space between its tokens; all else byte for byte. */
+void json_add_compact(struct text *text, const char *json, size_t length);
+
+/*
+ * Walks through a valid JSON object: *at is its '{' at first and is moved on; key (with its quotes) and
+ * value are the next member's. False behind the last one.
+ */
+bool json_next_member(const char **at, struct json_span *key, struct json_span *value);
+
+/* The value of a valid JSON number, rounded to the nearest double (inf if too large). */
+double json_number(const struct json_span *number);
+
+/* Appends the bytes in base64 (RFC 4648, with padding). */
+void json_add_base64(struct text *text, const void *bytes, size_t length);
+
+#endif

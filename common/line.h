@@ -1,0 +1,93 @@
+/*
+ * line: bytes from a descriptor to whole lines, and whole lines to a descriptor.
+ *
+ * Reading. One buffer per reader, grown up to the longest line; a line is a pointer into it,
+ * without its newline, valid until the next call, with JSON_PADDING readable bytes behind it.
+ * A line longer than the limit comes in pieces, so that it can be put aside whole while
+ * memory stays bounded. The last line may lack its newline.
+ *
+ * Writing. Lines are gathered and written as whole lines, in writes of about LINE_BLOCK
+ * bytes: a quarter of a pipe of 256 KiB. A single line that is longer is written whole.
+ *
+ * The flushing rule of pype-stage(7): before the reader would wait, it calls before_wait, which
+ * flushes the writer. So one event passes at once and a flood goes in blocks.
+ *
+ * Nothing here ends the program; policy is the caller's (stage.h, source.h).
+ */
+#ifndef PYPE_LINE_H
+#define PYPE_LINE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum {
+	LINE_BLOCK = 64 * 1024,
+	LINE_PIPE = 256 * 1024,
+	LINE_READ = 256 * 1024,
+};
+#define LINE_LIMIT (16ULL << 20)
+
+enum line_status {
+	LINE_WHOLE, /* a line */
+	LINE_PIECE, /* part of a line over the limit, more of it follows */
+	LINE_TAIL,  /* the last part of a line over the limit */
+	LINE_WAIT,  /* line_reader_take: no whole line in the buffer */
+	LINE_END,   /* end of input, or told to stop */
+	LINE_ERROR, /* errno says why */
+};
+
+struct line_reader {
+	int fd;
+	int stop_fd;             /* readable: stop reading (signals_fd); -1: none */
+	size_t limit;            /* longest line in bytes, without its newline */
+	void (*before_wait)(void *context); /* or NULL */
+	void *context;
+	uint64_t number;         /* of the current line, from 1 */
+	uint64_t offset;         /* where the current line begins, in bytes since the start */
+	bool stopped;            /* told to stop: what lies beyond was not read */
+
+	/* private */
+	char *buffer;
+	size_t capacity, start, end, searched;
+	uint64_t read;
+	bool over, ended;
+};
+
+/* Also makes the pipe, if fd is one, LINE_PIPE large where that is allowed. */
+void line_reader_init(struct line_reader *reader, int fd, size_t limit);
+void line_reader_free(struct line_reader *reader);
+
+/* The next line, reading and waiting as needed. Never LINE_WAIT. */
+enum line_status line_reader_next(struct line_reader *reader, const char **line, size_t *length);
+
+/* The two halves of it, for event loops: what is there without reading, and one read(2). */
+enum line_status line_reader_take(struct line_reader *reader, const char **line, size_t *length);
+/* LINE_WAIT: something was read; LINE_END; LINE_ERROR. Waits if there is nothing to read. */
+enum line_status line_reader_fill(struct line_reader *reader);
+
+struct line_writer {
+	int fd;
+	uint64_t written; /* bytes handed to the kernel */
+
+	/* private */
+	char *buffer;
+	size_t capacity, length, whole;
+};
+
+void line_writer_init(struct line_writer *writer, int fd);
+void line_writer_free(struct line_writer *writer);
+
+/* Room for that many more bytes of the current line; line_writer_used says how many were put there. */
+char *line_writer_room(struct line_writer *writer, size_t size);
+void line_writer_used(struct line_writer *writer, size_t length);
+void line_writer_add(struct line_writer *writer, const void *bytes, size_t length);
+/* Takes back what was added since the last whole line. */
+void line_writer_drop(struct line_writer *writer);
+/* Ends a line with '\n' (line_writer_end) or as it is (line_writer_end_raw); writes when a block is full. 0, or -1: errno. */
+int line_writer_end(struct line_writer *writer);
+int line_writer_end_raw(struct line_writer *writer);
+/* Writes all whole lines. 0, or -1: errno. */
+int line_writer_flush(struct line_writer *writer);
+
+#endif

@@ -1,0 +1,117 @@
+#include "common/source.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "common/json_text.h"
+#include "common/signals.h"
+#include "common/unit.h"
+
+const struct option *source_options(struct source *source)
+{
+	source->dead_letter = getenv("PYPE_DEAD_LETTER");
+	source->max_line = LINE_LIMIT;
+	source->options[0] = (struct option)OPTION_FLAG(0, "bare", &source->bare, "write the data alone, no event around it");
+	source->options[0].section = "common options";
+	source->options[1] = (struct option)OPTION_STRING(0, "dead-letter", "FILE", &source->dead_letter,
+	                                                  "append what cannot become an event to FILE");
+	source->options[2] = (struct option)OPTION_SIZE(0, "max-line", "SIZE", &source->max_line,
+	                                                "a longer event is not written but bad (16M)");
+	return source->options;
+}
+
+void source_open(struct source *source)
+{
+	const char *name = getenv("PYPE_NAME");
+
+	signals_init();
+	line_writer_init(&source->out, STDOUT_FILENO);
+	dead_letters_init(&source->letters, source->dead_letter);
+	if (name && *name) {
+		text_add_string(&source->head, ",\"source\":");
+		json_add_string(&source->head, name, strlen(name));
+	}
+}
+
+static void written(int result)
+{
+	if (result == 0)
+		return;
+	if (errno == EPIPE)
+		exit(STATUS_OK);
+	fail("cannot write to standard output:");
+}
+
+static void add_string(struct line_writer *out, const char *string)
+{
+	line_writer_add(out, string, strlen(string));
+}
+
+bool source_event(struct source *source, const char *name, int64_t time, const char *data, size_t length)
+{
+	struct line_writer *out = &source->out;
+	size_t before = out->length;
+	char seconds[UNIT_TEXT_MAX];
+	size_t digits = unit_time_text(seconds, time);
+
+	if (source->bare && data) {
+		line_writer_add(out, data, length);
+	} else {
+		add_string(out, "{");
+		if (!source->bare) {
+			add_string(out, "\"event\":\"");
+			add_string(out, name);
+			add_string(out, "\",");
+		}
+		add_string(out, "\"time\":");
+		line_writer_add(out, seconds, digits);
+		if (!source->bare && source->head.length)
+			line_writer_add(out, source->head.data, source->head.length);
+		if (data) {
+			add_string(out, ",\"data\":");
+			line_writer_add(out, data, length);
+		}
+		add_string(out, "}");
+	}
+	if (out->length - before > source->max_line) {
+		line_writer_drop(out);
+		return false;
+	}
+	source->events++;
+	written(line_writer_end(out));
+	return true;
+}
+
+void source_bad(struct source *source, const void *bytes, size_t length, const char *format, ...)
+{
+	struct text reason = {0};
+	va_list arguments;
+
+	va_start(arguments, format);
+	text_vaddf(&reason, format, arguments);
+	va_end(arguments);
+	source->bad++;
+	if (bytes && dead_letters_add(&source->letters, reason.data, 0, bytes, length) < 0)
+		fail("cannot write to the dead letters '%s':", source->letters.path);
+	if (message_pass(&source->limit))
+		message_error("%s", reason.data);
+	text_free(&reason);
+}
+
+void source_flush(struct source *source)
+{
+	written(line_writer_flush(&source->out));
+}
+
+int source_close(struct source *source)
+{
+	source_flush(source);
+	if (message_hidden(&source->limit))
+		message_error("%llu failures in all", (unsigned long long)source->bad);
+	dead_letters_free(&source->letters);
+	line_writer_free(&source->out);
+	text_free(&source->head);
+	return source->bad > 0 ? STATUS_FAILED : STATUS_OK;
+}

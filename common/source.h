@@ -1,0 +1,60 @@
+/*
+ * source: what every program that makes events does alike (pype-stage(7)).
+ *
+ * It writes events as pype-event(5) lays down, {"event":NAME,"time":T,"source":…,"data":…}, "source" only under
+ * a runner ($PYPE_NAME), or with --bare the data alone; in whole lines, flushed by source_flush, which the
+ * caller calls before it waits. When the reader of standard output has gone, the program ends with 0, without a
+ * word; any other write error ends it with 1.
+ *
+ * What a source received and could not turn into an event is a bad event as in stage.h: said, counted, kept.
+ *
+ * Options it adds: --bare, --dead-letter FILE (default $PYPE_DEAD_LETTER), --max-line SIZE.
+ */
+#ifndef PYPE_SOURCE_H
+#define PYPE_SOURCE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/dead_letter.h"
+#include "common/line.h"
+#include "common/message.h"
+#include "common/option.h"
+
+struct source {
+	bool bare;
+	uint64_t max_line;    /* longest line a source may write */
+	struct line_writer out;
+	uint64_t events, bad; /* so far */
+
+	/* private */
+	char *dead_letter;
+	struct option options[4];
+	struct dead_letters letters;
+	struct message_limit limit;
+	struct text head;     /* `,"source":"…"` or empty */
+};
+
+/* The table of the common options, defaults set, for option_parse_both. */
+const struct option *source_options(struct source *source);
+
+/* Writes standard output from here on; also signals_init. */
+void source_open(struct source *source);
+
+/*
+ * Writes one event. time is Unix time in nanoseconds. data is a JSON text in one line, without newlines and known to be
+ * valid, or NULL for no "data" member (with --bare nothing but {"time":T} is left then). False if the event
+ * would be longer than max_line: nothing is written, the caller says so with source_bad.
+ */
+bool source_event(struct source *source, const char *name, int64_t time, const char *data, size_t length);
+
+/* Something received cannot become an event: said (repetitions limited), counted, and kept if bytes is not NULL. */
+void source_bad(struct source *source, const void *bytes, size_t length, const char *format, ...) MESSAGE_FORMAT(4, 5);
+
+void source_flush(struct source *source);
+
+/* Flushes, says totals, frees. Returns the exit status: 1 if anything was bad, else 0. */
+int source_close(struct source *source);
+
+#endif

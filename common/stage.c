@@ -1,0 +1,232 @@
+#include "common/stage.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "common/memory.h"
+#include "common/signals.h"
+#include "common/unit.h"
+
+enum { ON_SKIP, ON_FAIL };
+
+const struct option *stage_options(struct stage *stage)
+{
+	stage->dead_letter = getenv("PYPE_DEAD_LETTER");
+	stage->max_line = LINE_LIMIT;
+	stage->options[0] = (struct option)OPTION_STRING(0, "dead-letter", "FILE", &stage->dead_letter,
+	                                                 "append bad events to FILE");
+	stage->options[0].section = "common options";
+	stage->options[1] = (struct option)OPTION_CHOICE(0, "on-error", "skip|fail", &stage->on_error,
+	                                                 "what to do at a bad event (skip)");
+	stage->options[2] = (struct option)OPTION_SIZE(0, "max-line", "SIZE", &stage->max_line,
+	                                               "a longer line is a bad event (16M)");
+	return stage->options;
+}
+
+static void before_wait(void *context)
+{
+	struct stage *stage = context;
+
+	if (stage->before_wait)
+		stage->before_wait(stage);
+	stage_flush(stage);
+}
+
+void stage_open(struct stage *stage)
+{
+	signals_init();
+	line_reader_init(&stage->in, STDIN_FILENO, stage->max_line);
+	stage->in.stop_fd = signals_fd();
+	stage->in.before_wait = before_wait;
+	stage->in.context = stage;
+	line_writer_init(&stage->out, STDOUT_FILENO);
+	dead_letters_init(&stage->letters, stage->dead_letter);
+	stage->event.spans = xcalloc(stage->want.slots, sizeof(*stage->event.spans));
+}
+
+static void written(int result)
+{
+	if (result == 0)
+		return;
+	if (errno == EPIPE)
+		exit(STATUS_OK);
+	fail("cannot write to standard output:");
+}
+
+static void kept(struct stage *stage, int result)
+{
+	if (result < 0)
+		fail("cannot write to the dead letters '%s':", stage->letters.path);
+}
+
+/* Counts and says a bad event; the caller has put it away. */
+static void bad(struct stage *stage, uint64_t number, const char *reason)
+{
+	stage->bad++;
+	if (stage->on_error == ON_FAIL) {
+		stage_flush(stage);
+		fail("line %llu: %s", (unsigned long long)number, reason);
+	}
+	if (message_pass(&stage->limit))
+		message_error("line %llu: %s", (unsigned long long)number, reason);
+}
+
+void stage_bad(struct stage *stage, const char *format, ...)
+{
+	struct text reason = {0};
+	va_list arguments;
+
+	va_start(arguments, format);
+	text_vaddf(&reason, format, arguments);
+	va_end(arguments);
+	kept(stage, dead_letters_add(&stage->letters, reason.data, stage->event.number, stage->event.line,
+	                             stage->event.length));
+	bad(stage, stage->event.number, reason.data);
+	text_free(&reason);
+}
+
+/* A line over the limit, of which the first piece is there: into the dead letters, all of it. */
+static void too_long(struct stage *stage, enum line_status status, const char *piece, size_t length)
+{
+	char reason[100], size[UNIT_TEXT_MAX];
+	uint64_t number = stage->in.number;
+
+	snprintf(reason, sizeof(reason), "longer than %s (--max-line)", unit_size_text(size, stage->max_line));
+	kept(stage, dead_letters_begin(&stage->letters, reason, number));
+	while (status == LINE_PIECE) {
+		kept(stage, dead_letters_piece(&stage->letters, piece, length));
+		status = line_reader_next(&stage->in, &piece, &length);
+	}
+	if (status == LINE_TAIL)
+		kept(stage, dead_letters_piece(&stage->letters, piece, length));
+	kept(stage, dead_letters_end(&stage->letters));
+	bad(stage, number, reason);
+
+}
+
+static bool blank(const char *line, size_t length)
+{
+	for (size_t i = 0; i < length; i++)
+		if (line[i] != ' ' && line[i] != '\t' && line[i] != '\r')
+			return false;
+	return true;
+}
+
+/* The next line that is not empty, by one of the two ways to read. */
+static bool next_line(struct stage *stage, enum line_status (*read_line)(struct line_reader *, const char **, size_t *))
+{
+	struct event *event = &stage->event;
+
+	for (;;) {
+		enum line_status status = read_line(&stage->in, &event->line, &event->length);
+
+		switch (status) {
+		case LINE_WHOLE:
+			break;
+		case LINE_PIECE:
+		case LINE_TAIL:
+			too_long(stage, status, event->line, event->length);
+			continue;
+		case LINE_ERROR:
+			stage_flush(stage);
+			fail("cannot read standard input:");
+		case LINE_WAIT:
+		case LINE_END:
+			return false;
+		}
+		event->number = stage->in.number;
+		if (event->number == 1 && event->length >= 3 && memcmp(event->line, "\xef\xbb\xbf", 3) == 0) {
+			event->line += 3;
+			event->length -= 3;
+		}
+		if (event->length == 0 || blank(event->line, event->length))
+			continue;
+		stage->events++;
+		return true;
+	}
+}
+
+static bool scan(struct stage *stage)
+{
+	struct event *event = &stage->event;
+
+	if (!json_scan(event->line, event->length, &stage->want, event->spans, stage->ask, &event->json)) {
+		stage_bad(stage, "not JSON: %s at column %zu", event->json.error, event->json.at + 1);
+		return false;
+	}
+	if (event->json.kind != JSON_OBJECT) {
+		stage_bad(stage, "not a JSON object");
+		return false;
+	}
+	return true;
+}
+
+void stage_rescan(struct stage *stage)
+{
+	struct event *event = &stage->event;
+
+	event->spans = xreallocarray(event->spans, stage->want.slots, sizeof(*event->spans));
+	json_scan(event->line, event->length, &stage->want, event->spans, stage->ask, &event->json);
+}
+
+bool stage_next_line(struct stage *stage)
+{
+	return next_line(stage, line_reader_next);
+}
+
+bool stage_next(struct stage *stage)
+{
+	while (next_line(stage, line_reader_next))
+		if (scan(stage))
+			return true;
+	return false;
+}
+
+bool stage_fill(struct stage *stage)
+{
+	enum line_status status = line_reader_fill(&stage->in);
+
+	if (status == LINE_ERROR)
+		fail("cannot read standard input:");
+	return status != LINE_END;
+}
+
+bool stage_take(struct stage *stage)
+{
+	while (next_line(stage, line_reader_take))
+		if (scan(stage))
+			return true;
+	return false;
+}
+
+void stage_write(struct stage *stage, const void *line, size_t length)
+{
+	line_writer_add(&stage->out, line, length);
+	stage_end_line(stage);
+}
+
+void stage_end_line(struct stage *stage)
+{
+	written(line_writer_end(&stage->out));
+}
+
+void stage_flush(struct stage *stage)
+{
+	written(line_writer_flush(&stage->out));
+}
+
+int stage_close(struct stage *stage)
+{
+	stage_flush(stage);
+	if (message_hidden(&stage->limit))
+		message_error("%llu bad events in all", (unsigned long long)stage->bad);
+	dead_letters_free(&stage->letters);
+	line_reader_free(&stage->in);
+	line_writer_free(&stage->out);
+	json_want_free(&stage->want);
+	free(stage->event.spans);
+	return stage->bad > 0 ? STATUS_FAILED : STATUS_OK;
+}

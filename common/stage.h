@@ -1,0 +1,102 @@
+/*
+ * stage: what every program that reads events does alike (pype-stage(7)).
+ *
+ *     struct stage stage = {0};
+ *     operands = option_parse_both(&program, options, stage_options(&stage), argv);
+ *     …                                        compile, add paths to stage.want
+ *     if (option_checking()) return STATUS_OK;
+ *     stage_open(&stage);
+ *     while (stage_next(&stage))
+ *             if (!handle(&stage.event)) stage_bad(&stage, "cannot …");
+ *     return stage_close(&stage);
+ *
+ * Options it adds: --dead-letter FILE (default $PYPE_DEAD_LETTER), --on-error skip|fail, --max-line SIZE.
+ *
+ * A bad event is said on stderr with its line number (repetitions limited), counted, put into the dead
+ * letters, and skipped; stage_close then returns 1. With --on-error=fail the first one ends the program.
+ * Empty lines (white space only) are skipped without a word. A byte order mark before the first line is skipped.
+ *
+ * Output goes to standard output in whole lines and is flushed before the stage waits
+ * for input. When the reader of standard output has gone, the program ends with 0, without a word; any
+ * other write error is said and ends it with 1.
+ */
+#ifndef PYPE_STAGE_H
+#define PYPE_STAGE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/dead_letter.h"
+#include "common/json.h"
+#include "common/line.h"
+#include "common/message.h"
+#include "common/option.h"
+
+struct event {
+	const char *line;        /* as it came, without its newline; JSON_PADDING readable bytes behind it */
+	size_t length;
+	uint64_t number;         /* line number in the input, from 1 */
+	struct json_span *spans; /* one per slot of stage.want */
+	struct json_result json; /* what the scan found out */
+};
+
+struct stage {
+	/* to be set between stage_options and stage_open */
+	struct json_want want;   /* the members to find; owned: stage_close frees it */
+	int ask;                 /* for json_scan: JSON_FACTS or 0 */
+	void (*before_wait)(struct stage *); /* called before the stage waits for input, before it flushes; or NULL */
+	void *context;           /* the caller's */
+
+	struct event event;      /* the current one, until the next stage_next */
+	struct line_writer out;  /* standard output; write with stage_write or line_writer_… and stage_end_line */
+	uint64_t events, bad;    /* so far */
+
+	/* private */
+	char *dead_letter;
+	int on_error;
+	uint64_t max_line;
+	struct option options[4];
+	struct line_reader in;
+	struct dead_letters letters;
+	struct message_limit limit;
+};
+
+/* The table of the common options, defaults set, for option_parse_both. */
+const struct option *stage_options(struct stage *stage);
+
+/* Reads standard input and writes standard output from here on; also signals_init. */
+void stage_open(struct stage *stage);
+
+/* The next event: a valid JSON object. False at the end of input, or when told to stop. */
+bool stage_next(struct stage *stage);
+
+/*
+ * The next line that is not empty, whatever it holds (event.json and spans are not set): for programs with a
+ * parser of their own. Lines over the limit are dealt with as bad events.
+ */
+bool stage_next_line(struct stage *stage);
+
+/*
+ * For event loops: one read(2) on standard input (STAGE descriptor 0) when it is readable, and then every event that
+ * is in the buffer. stage_fill is false at the end of input. The caller flushes before it waits.
+ */
+bool stage_fill(struct stage *stage);
+bool stage_take(struct stage *stage);
+
+/* After paths were added to want while events flow: makes room for them and scans the current event again. */
+void stage_rescan(struct stage *stage);
+
+/* The current event cannot be handled; the text says why. Returns unless --on-error=fail. */
+void stage_bad(struct stage *stage, const char *format, ...) MESSAGE_FORMAT(2, 3);
+
+/* One whole line to standard output; the newline is added. */
+void stage_write(struct stage *stage, const void *line, size_t length);
+/* Ends the line that was put together in stage->out. */
+void stage_end_line(struct stage *stage);
+void stage_flush(struct stage *stage);
+
+/* Flushes, says totals, frees. Returns the exit status: 1 if there were bad events, else 0. */
+int stage_close(struct stage *stage);
+
+#endif

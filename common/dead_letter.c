@@ -24,42 +24,60 @@ void dead_letters_free(struct dead_letters *letters)
 	letters->fd = -1;
 }
 
+/* Unlocks, and returns the result given; errno stays. */
+static int unlock(struct dead_letters *letters, int result)
+{
+	int saved = errno;
+
+	flock(letters->fd, LOCK_UN);
+	errno = saved;
+	return result;
+}
+
+/* On failure the file is unlocked, too. */
+static int write_all(struct dead_letters *letters, const char *at, size_t length)
+{
+	while (length > 0) {
+		ssize_t n = write(letters->fd, at, length);
+
+		if (n < 0 && errno != EINTR)
+			return unlock(letters, -1);
+		if (n > 0) {
+			at += n;
+			length -= (size_t)n;
+		}
+	}
+	return 0;
+}
+
+static int write_record(struct dead_letters *letters)
+{
+	int result = write_all(letters, letters->record.data, letters->record.length);
+
+	text_clear(&letters->record);
+	return result;
+}
+
 /* Opens the file at the first record, and takes the lock that all its writers share. */
 static int lock(struct dead_letters *letters)
 {
 	int result;
+	off_t size;
+	char last;
 
 	if (letters->fd < 0)
-		letters->fd = open(letters->path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+		letters->fd = open(letters->path, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
 	if (letters->fd < 0)
 		return -1;
 	do
 		result = flock(letters->fd, LOCK_EX);
 	while (result < 0 && errno == EINTR);
-	return result;
-}
-
-static int unlock(struct dead_letters *letters)
-{
-	return flock(letters->fd, LOCK_UN);
-}
-
-static int write_record(struct dead_letters *letters)
-{
-	const char *at = letters->record.data;
-	size_t rest = letters->record.length;
-
-	while (rest > 0) {
-		ssize_t n = write(letters->fd, at, rest);
-
-		if (n < 0 && errno != EINTR)
-			return -1;
-		if (n > 0) {
-			at += n;
-			rest -= (size_t)n;
-		}
-	}
-	text_clear(&letters->record);
+	if (result < 0)
+		return -1;
+	/* A writer that was killed within a record left half a line, which must not swallow the next. */
+	size = lseek(letters->fd, 0, SEEK_END);
+	if (size > 0 && pread(letters->fd, &last, 1, size - 1) == 1 && last != '\n')
+		return write_all(letters, "\n", 1);
 	return 0;
 }
 
@@ -83,8 +101,6 @@ static void add_head(struct dead_letters *letters, const char *error, uint64_t n
 
 int dead_letters_add(struct dead_letters *letters, const char *error, uint64_t number, const char *line, size_t length)
 {
-	int result;
-
 	if (!letters->path)
 		return 0;
 	if (!json_utf8(line, length)) {
@@ -96,10 +112,9 @@ int dead_letters_add(struct dead_letters *letters, const char *error, uint64_t n
 	text_add_string(&letters->record, ",\"text\":");
 	json_add_string(&letters->record, line, length);
 	text_add_string(&letters->record, "}}\n");
-	if (lock(letters) < 0)
+	if (lock(letters) < 0 || write_record(letters) < 0)
 		return -1;
-	result = write_record(letters);
-	return unlock(letters) < 0 ? -1 : result;
+	return unlock(letters, 0);
 }
 
 int dead_letters_begin(struct dead_letters *letters, const char *error, uint64_t number)
@@ -133,12 +148,11 @@ int dead_letters_piece(struct dead_letters *letters, const char *piece, size_t l
 
 int dead_letters_end(struct dead_letters *letters)
 {
-	int result;
-
 	if (!letters->path)
 		return 0;
 	json_add_base64(&letters->record, letters->rest, letters->rests);
 	text_add_string(&letters->record, "\"}}\n");
-	result = write_record(letters);
-	return unlock(letters) < 0 ? -1 : result;
+	if (write_record(letters) < 0)
+		return -1;
+	return unlock(letters, 0);
 }

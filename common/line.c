@@ -40,6 +40,7 @@ static enum line_status hand_out(struct line_reader *reader, size_t length, size
 
 	*line = reader->buffer + reader->start;
 	*size = length;
+	reader->newline = skip > 0;
 	reader->start += length + skip;
 	reader->searched = reader->start;
 	if (reader->over)
@@ -67,11 +68,8 @@ enum line_status line_reader_take(struct line_reader *reader, const char **line,
 		return hand_out(reader, (size_t)(newline - reader->buffer) - reader->start, 1, line, length);
 	reader->searched = reader->end;
 	have = reader->end - reader->start;
-	if (reader->ended) {
-		if (have > 0 || reader->over)
-			return hand_out(reader, have, 0, line, length);
-		return LINE_END;
-	}
+	if (reader->ended && (have > 0 || reader->over))
+		return hand_out(reader, have, 0, line, length);
 	if (have > reader->limit || (reader->over && have >= LINE_READ / 2)) {
 		*line = reader->buffer + reader->start;
 		*length = have;
@@ -81,7 +79,7 @@ enum line_status line_reader_take(struct line_reader *reader, const char **line,
 	}
 	if (!reader->over)
 		reader->number--;
-	return LINE_WAIT;
+	return reader->ended ? LINE_END : LINE_WAIT;
 }
 
 /* Moves what is left to the front, and makes room for at least half a block. */
@@ -108,7 +106,8 @@ static bool wait_for_input(struct line_reader *reader)
 	struct pollfd fds[2] = {{.fd = reader->fd, .events = POLLIN}, {.fd = reader->stop_fd, .events = POLLIN}};
 	int ready = poll(fds, 2, 0);
 
-	if (ready == 0 && reader->before_wait)
+	/* A signal may come in between: then there is nothing to read, either. */
+	if (ready <= 0 && reader->before_wait)
 		reader->before_wait(reader->context);
 	while (ready <= 0) {
 		ready = poll(fds, 2, -1);
@@ -128,7 +127,8 @@ enum line_status line_reader_fill(struct line_reader *reader)
 	do {
 		if (!wait_for_input(reader)) {
 			reader->stopped = reader->ended = true;
-			/* What is behind the last newline may be half a line: it was not read to its end. */
+			/* What is behind the last newline may be half a line: it counts as not read. */
+			reader->read -= reader->end - reader->start;
 			reader->end = reader->start = reader->searched = 0;
 			reader->over = false;
 			return LINE_END;
@@ -214,8 +214,9 @@ int line_writer_end_raw(struct line_writer *writer)
 int line_writer_flush(struct line_writer *writer)
 {
 	size_t done = 0;
+	int result = 0;
 
-	while (done < writer->whole) {
+	while (done < writer->whole && result == 0) {
 		size_t rest = writer->whole - done;
 		ssize_t n = write(writer->fd, writer->buffer + done, rest);
 
@@ -228,11 +229,12 @@ int line_writer_flush(struct line_writer *writer)
 
 			poll(&fd, 1, -1);
 		} else if (errno != EINTR) {
-			return -1;
+			result = -1;
 		}
 	}
-	memmove(writer->buffer, writer->buffer + done, writer->length - done);
+	if (done > 0)
+		memmove(writer->buffer, writer->buffer + done, writer->length - done);
 	writer->length -= done;
-	writer->whole = 0;
-	return 0;
+	writer->whole -= done;
+	return result;
 }

@@ -45,6 +45,7 @@ struct line_reader {
 	void *context;
 	uint64_t number;         /* of the current line, from 1 */
 	uint64_t offset;         /* where the current line begins, in bytes since the start */
+	bool newline;            /* the current line had one; only the last may lack it */
 	bool stopped;            /* told to stop: what lies beyond was not read */
 
 	/* private */

@@ -88,12 +88,12 @@ static void say(const char *level, const char *format, va_list arguments)
 }
 
 /* One body for the functions that differ in their level only. */
-#define SAY(level)                                                                                                    \
-	do {                                                                                                           \
-		va_list arguments;                                                                                     \
-		va_start(arguments, format);                                                                           \
-		say(level, format, arguments);                                                                         \
-		va_end(arguments);                                                                                     \
+#define SAY(level)                             \
+	do {                                   \
+		va_list arguments;             \
+		va_start(arguments, format);   \
+		say(level, format, arguments); \
+		va_end(arguments);             \
 	} while (0)
 
 void message_error(const char *format, ...)

@@ -1,5 +1,6 @@
 #include "common/option.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -120,12 +121,14 @@ const char *option_nearest(const char *word, const char *const *words)
 /* The next option of all tables; start with table = 0, *option = NULL. */
 static const struct option *next_option(const struct parser *parser, int *table, const struct option *option)
 {
-	option = option ? option + 1 : parser->tables[0];
-	while (!option || option->kind == OPTION_KIND_END) {
-		if (++*table >= TABLES)
-			return NULL;
-		option = parser->tables[*table];
-	}
+	do {
+		option = option ? option + 1 : parser->tables[0];
+		while (!option || option->kind == OPTION_KIND_END) {
+			if (++*table >= TABLES)
+				return NULL;
+			option = parser->tables[*table];
+		}
+	} while (option->kind == OPTION_KIND_OPERAND);
 	return option;
 }
 
@@ -234,6 +237,7 @@ static void set(const struct parser *parser, const struct option *option, char *
 	case OPTION_KIND_CALL:
 		option->target.call(option->context, values);
 		break;
+	case OPTION_KIND_OPERAND:
 	case OPTION_KIND_END:
 		break;
 	}
@@ -329,8 +333,8 @@ static void add_help(struct text *text, const struct parser *parser)
 		if (o->section)
 			text_addf(text, "\n%s:\n", o->section);
 		start = text->length;
-		text_addf(text, "  %c%c%s --%s%s%s", o->letter ? '-' : ' ', o->letter ? o->letter : ' ', o->letter ? "," : " ",
-		          o->word, o->value ? " " : "", o->value ? o->value : "");
+		text_addf(text, "  %c%c%s --%s%s%s", o->letter ? '-' : ' ', o->letter ? o->letter : ' ',
+			  o->letter ? "," : " ", o->word, o->value ? " " : "", o->value ? o->value : "");
 		if (text->length - start >= HELP_COLUMN) {
 			text_add_char(text, '\n');
 			start = text->length;
@@ -376,6 +380,19 @@ static void count_verbose(void *context, char **values)
 	message_level(++*verbose);
 }
 
+static bool is_option(const struct parser *parser, const char *argument)
+{
+	return argument[0] == '-' &&
+	       (argument[1] == '-' || isalpha((unsigned char)argument[1]) || find_letter(parser, argument[1]));
+}
+
+static void call_for_operand(const struct parser *parser, char **operand)
+{
+	for (const struct option *o = parser->tables[0]; o->kind != OPTION_KIND_END; o++)
+		if (o->kind == OPTION_KIND_OPERAND)
+			o->target.call(o->context, operand);
+}
+
 static void check_operands(const struct parser *parser, int count)
 {
 	const struct option_program *program = parser->program;
@@ -386,16 +403,28 @@ static void check_operands(const struct parser *parser, int count)
 		mistake(parser, "too many operands, %d at most", program->most);
 }
 
+/*
+ * A standard descriptor that is closed would be given to the first file that is opened, and be written to. Its place
+ * is taken by one for which reading or writing fails as for a closed one.
+ */
+static void fill_standard_descriptors(void)
+{
+	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+		if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY) != fd)
+			exit(STATUS_FAILED);
+}
+
 char **option_parse_both(const struct option_program *program, const struct option *options,
-                         const struct option *common, char **argv)
+			 const struct option *common, char **argv)
 {
 	struct parser parser = {.program = program};
 	char **operands = argv + 1, **end = operands;
 	bool only_operands = false;
 
 	message_init(program->name);
+	fill_standard_descriptors();
 	parser.built_in[0] = (struct option)OPTION_CALL('v', "verbose", NULL, count_verbose, &parser.verbose,
-	                                                "say more on stderr; twice: all");
+							"say more on stderr; twice: all");
 	parser.built_in[1] = (struct option)OPTION_FLAG('h', "help", &parser.help, "say this and exit");
 	parser.built_in[2] = (struct option)OPTION_FLAG('V', "version", &parser.version, "say the version and exit");
 	parser.built_in[3] = (struct option)OPTION_FLAG(0, "complete", &parser.complete, "list the options and exit");
@@ -405,12 +434,14 @@ char **option_parse_both(const struct option_program *program, const struct opti
 	if (!argv[0])
 		return argv;
 	for (argv++; *argv; argv++) {
-		if (only_operands || (*argv)[0] != '-' || (*argv)[1] == '\0')
+		if (only_operands || !is_option(&parser, *argv)) {
+			call_for_operand(&parser, argv);
 			*end++ = *argv;
-		else if (strcmp(*argv, "--") == 0)
+		} else if (strcmp(*argv, "--") == 0) {
 			only_operands = true;
-		else
+		} else {
 			argv = (*argv)[1] == '-' ? parse_word(&parser, argv) : parse_letters(&parser, argv);
+		}
 		if (parser.help || parser.version || parser.complete)
 			answer(&parser);
 	}

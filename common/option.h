@@ -12,7 +12,8 @@
  *     char **operands = option_parse(&program, options, argv);
  *
  * GNU rules: "--word=value", "--word value", "-xvalue", "-x value", "-abc", "--" ends the
- * options, options may follow operands, "-" is an operand. No abbreviations: a new
+ * options, options may follow operands, "-" is an operand, and so is "-5" or "-(.a)", where no letter
+ * follows the dash. No abbreviations: a new
  * option must not break an old script. A mistake ends the program with status 2 and
  * names the nearest option.
  *
@@ -44,10 +45,10 @@ struct option_list {
 typedef void option_function(void *context, char **values);
 
 struct option_program {
-	const char *name;     /* "pype-csv" */
-	const char *summary;  /* what it does, one line, lower case: equals .Nd of the man page */
+	const char *name; /* "pype-csv" */
+	const char *summary; /* what it does, one line, lower case: equals .Nd of the man page */
 	const char *operands; /* "FIELD[=PATH]...", "" if there are none */
-	int least, most;      /* how many operands; most < 0: any number */
+	int least, most; /* how many operands; most < 0: any number */
 };
 
 enum option_kind {
@@ -60,28 +61,29 @@ enum option_kind {
 	OPTION_KIND_LIST,
 	OPTION_KIND_CHOICE,
 	OPTION_KIND_CALL,
+	OPTION_KIND_OPERAND,
 };
 
 enum { OPTION_SECRET = 1 };
 
 struct option {
 	enum option_kind kind;
-	char letter;       /* 0: none */
-	const char *word;  /* long name without dashes */
+	char letter; /* 0: none */
+	const char *word; /* long name without dashes */
 	const char *value; /* what --help calls the value; "NAME VALUE" takes two; NULL: takes none */
 	union {
 		bool *flag;
-		int64_t *number;      /* whole number >= 0 */
-		int64_t *duration;    /* nanoseconds */
-		uint64_t *size;       /* bytes */
-		char **string;        /* points into argv, or to a secret's content (never freed) */
+		int64_t *number; /* whole number >= 0 */
+		int64_t *duration; /* nanoseconds */
+		uint64_t *size; /* bytes */
+		char **string; /* points into argv, or to a secret's content (never freed) */
 		struct option_list *list;
-		int *choice;          /* index in choices */
+		int *choice; /* index in choices */
 		option_function *call;
 	} target;
 	const char *help;
 	const char *choices; /* "skip|once|all" */
-	void *context;       /* for call */
+	void *context; /* for call */
 	int flags;
 	const char *section; /* NULL, or a heading printed before this option in --help */
 };
@@ -95,13 +97,16 @@ struct option {
 #define OPTION_LIST(l, w, v, t, h)   { .kind = OPTION_KIND_LIST, .letter = (l), .word = (w), .value = (v), .target.list = (t), .help = (h) }
 #define OPTION_CHOICE(l, w, c, t, h) { .kind = OPTION_KIND_CHOICE, .letter = (l), .word = (w), .value = (c), .choices = (c), .target.choice = (t), .help = (h) }
 #define OPTION_CALL(l, w, v, f, x, h) { .kind = OPTION_KIND_CALL, .letter = (l), .word = (w), .value = (v), .target.call = (f), .context = (x), .help = (h) }
+/* No option: the function is called for each operand, where it stands among the options. */
+#define OPTION_OPERAND(f, x)         { .kind = OPTION_KIND_OPERAND, .target.call = (f), .context = (x) }
 #define OPTION_STRING_SECRET(l, w, v, t, h) { .kind = OPTION_KIND_STRING, .letter = (l), .word = (w), .value = (v), .target.string = (t), .help = (h), .flags = OPTION_SECRET }
 #define OPTION_LIST_SECRET(l, w, v, t, h) { .kind = OPTION_KIND_LIST, .letter = (l), .word = (w), .value = (v), .target.list = (t), .help = (h), .flags = OPTION_SECRET }
 #define OPTION_END                   { .kind = OPTION_KIND_END }
 /* clang-format on */
 
 /*
- * Parses argv (argv[0] is skipped) into the targets; calls message_init. Returns the
+ * Parses argv (argv[0] is skipped) into the targets; calls message_init, and makes sure that no file which is opened later
+ * becomes a standard descriptor. Returns the
  * operands, NULL-terminated, in argv's own array. Ends the program on a mistake (2), and
  * after --help, --version, --complete (0).
  */
@@ -112,7 +117,7 @@ char **option_parse(const struct option_program *program, const struct option *o
  * those every event reader has (stage_options).
  */
 char **option_parse_both(const struct option_program *program, const struct option *options,
-                         const struct option *common, char **argv);
+			 const struct option *common, char **argv);
 
 void option_list_add(struct option_list *list, char *item);
 

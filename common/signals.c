@@ -24,7 +24,7 @@ static void on_stop(int number)
 	errno = saved;
 }
 
-static void on_pipe(int number)
+static void on_write(int number)
 {
 	(void)number;
 }
@@ -47,8 +47,9 @@ void signals_init(void)
 			continue;
 		sigaction(stops[i], &action, NULL);
 	}
-	action = (struct sigaction){.sa_handler = on_pipe, .sa_flags = SA_RESTART};
+	action = (struct sigaction){.sa_handler = on_write, .sa_flags = SA_RESTART};
 	sigaction(SIGPIPE, &action, NULL);
+	sigaction(SIGXFSZ, &action, NULL);
 }
 
 bool signals_stop(void)

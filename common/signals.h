@@ -3,9 +3,9 @@
  *
  * After signals_init SIGTERM, SIGINT and SIGHUP set a flag and make signals_fd readable
  * (it stays so), so that whoever waits can wait for both. Handlers are used, not a blocked mask: the second
- * signal of a kind has its default effect, which ends a program that computes for ever. SIGPIPE gets
- * a handler that does nothing: a write then fails with EPIPE, and programs started from
- * here do not inherit an ignored SIGPIPE.
+ * signal of a kind has its default effect, which ends a program that computes for ever. SIGPIPE and
+ * SIGXFSZ get a handler that does nothing: a write then fails with EPIPE or EFBIG, and programs started
+ * from here do not inherit an ignored signal.
  *
  * The flag and the descriptor are the only file-scope variables here; a handler has no other place to look.
  */

@@ -13,12 +13,13 @@ const struct option *source_options(struct source *source)
 {
 	source->dead_letter = getenv("PYPE_DEAD_LETTER");
 	source->max_line = LINE_LIMIT;
-	source->options[0] = (struct option)OPTION_FLAG(0, "bare", &source->bare, "write the data alone, no event around it");
+	source->options[0] =
+		(struct option)OPTION_FLAG(0, "bare", &source->bare, "write the data alone, no event around it");
 	source->options[0].section = "common options";
 	source->options[1] = (struct option)OPTION_STRING(0, "dead-letter", "FILE", &source->dead_letter,
-	                                                  "append what cannot become an event to FILE");
+							  "append what cannot become an event to FILE");
 	source->options[2] = (struct option)OPTION_SIZE(0, "max-line", "SIZE", &source->max_line,
-	                                                "a longer event is not written but bad (16M)");
+							"a longer event is not written but bad (16M)");
 	return source->options;
 }
 
@@ -113,5 +114,5 @@ int source_close(struct source *source)
 	dead_letters_free(&source->letters);
 	line_writer_free(&source->out);
 	text_free(&source->head);
-	return source->bad > 0 ? STATUS_FAILED : STATUS_OK;
+	return source->bad > 0 && !signals_stop() ? STATUS_FAILED : STATUS_OK;
 }

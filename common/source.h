@@ -24,7 +24,7 @@
 
 struct source {
 	bool bare;
-	uint64_t max_line;    /* longest line a source may write */
+	uint64_t max_line; /* longest line a source may write */
 	struct line_writer out;
 	uint64_t events, bad; /* so far */
 
@@ -33,7 +33,7 @@ struct source {
 	struct option options[4];
 	struct dead_letters letters;
 	struct message_limit limit;
-	struct text head;     /* `,"source":"…"` or empty */
+	struct text head; /* `,"source":"…"` or empty */
 };
 
 /* The table of the common options, defaults set, for option_parse_both. */
@@ -54,7 +54,7 @@ void source_bad(struct source *source, const void *bytes, size_t length, const c
 
 void source_flush(struct source *source);
 
-/* Flushes, says totals, frees. Returns the exit status: 1 if anything was bad, else 0. */
+/* Flushes, says totals, frees. Returns the exit status: 1 if anything was bad, 0 if not or if told to stop. */
 int source_close(struct source *source);
 
 #endif

@@ -17,12 +17,12 @@ const struct option *stage_options(struct stage *stage)
 	stage->dead_letter = getenv("PYPE_DEAD_LETTER");
 	stage->max_line = LINE_LIMIT;
 	stage->options[0] = (struct option)OPTION_STRING(0, "dead-letter", "FILE", &stage->dead_letter,
-	                                                 "append bad events to FILE");
+							 "append bad events to FILE");
 	stage->options[0].section = "common options";
 	stage->options[1] = (struct option)OPTION_CHOICE(0, "on-error", "skip|fail", &stage->on_error,
-	                                                 "what to do at a bad event (skip)");
+							 "what to do at a bad event (skip)");
 	stage->options[2] = (struct option)OPTION_SIZE(0, "max-line", "SIZE", &stage->max_line,
-	                                               "a longer line is a bad event (16M)");
+						       "a longer line is a bad event (16M)");
 	return stage->options;
 }
 
@@ -35,13 +35,41 @@ static void before_wait(void *context)
 	stage_flush(stage);
 }
 
-void stage_open(struct stage *stage)
+/* Before the program ends on account of an error: what was handled goes out. */
+static void hand_over(struct stage *stage)
 {
-	signals_init();
-	line_reader_init(&stage->in, STDIN_FILENO, stage->max_line);
+	int saved = errno;
+
+	before_wait(stage);
+	errno = saved;
+}
+
+static void read_from(struct stage *stage, int fd, const char *name)
+{
+	line_reader_init(&stage->in, fd, stage->max_line);
 	stage->in.stop_fd = signals_fd();
 	stage->in.before_wait = before_wait;
 	stage->in.context = stage;
+	stage->name = name;
+}
+
+static void end_input(struct stage *stage)
+{
+	if (stage->in.fd != STDIN_FILENO)
+		close(stage->in.fd);
+	line_reader_free(&stage->in);
+}
+
+void stage_input(struct stage *stage, int fd, const char *name)
+{
+	end_input(stage);
+	read_from(stage, fd, name);
+}
+
+void stage_open(struct stage *stage)
+{
+	signals_init();
+	read_from(stage, STDIN_FILENO, NULL);
 	line_writer_init(&stage->out, STDOUT_FILENO);
 	dead_letters_init(&stage->letters, stage->dead_letter);
 	stage->event.spans = xcalloc(stage->want.slots, sizeof(*stage->event.spans));
@@ -58,20 +86,24 @@ static void written(int result)
 
 static void kept(struct stage *stage, int result)
 {
-	if (result < 0)
+	if (result < 0) {
+		hand_over(stage);
 		fail("cannot write to the dead letters '%s':", stage->letters.path);
+	}
 }
 
 /* Counts and says a bad event; the caller has put it away. */
 static void bad(struct stage *stage, uint64_t number, const char *reason)
 {
+	const char *name = stage->name ? stage->name : "", *colon = stage->name ? ": " : "";
+
 	stage->bad++;
 	if (stage->on_error == ON_FAIL) {
-		stage_flush(stage);
-		fail("line %llu: %s", (unsigned long long)number, reason);
+		hand_over(stage);
+		fail("%s%sline %llu: %s", name, colon, (unsigned long long)number, reason);
 	}
 	if (message_pass(&stage->limit))
-		message_error("line %llu: %s", (unsigned long long)number, reason);
+		message_error("%s%sline %llu: %s", name, colon, (unsigned long long)number, reason);
 }
 
 void stage_bad(struct stage *stage, const char *format, ...)
@@ -83,7 +115,7 @@ void stage_bad(struct stage *stage, const char *format, ...)
 	text_vaddf(&reason, format, arguments);
 	va_end(arguments);
 	kept(stage, dead_letters_add(&stage->letters, reason.data, stage->event.number, stage->event.line,
-	                             stage->event.length));
+				     stage->event.length));
 	bad(stage, stage->event.number, reason.data);
 	text_free(&reason);
 }
@@ -104,7 +136,6 @@ static void too_long(struct stage *stage, enum line_status status, const char *p
 		kept(stage, dead_letters_piece(&stage->letters, piece, length));
 	kept(stage, dead_letters_end(&stage->letters));
 	bad(stage, number, reason);
-
 }
 
 static bool blank(const char *line, size_t length)
@@ -131,18 +162,19 @@ static bool next_line(struct stage *stage, enum line_status (*read_line)(struct 
 			too_long(stage, status, event->line, event->length);
 			continue;
 		case LINE_ERROR:
-			stage_flush(stage);
-			fail("cannot read standard input:");
+			hand_over(stage);
+			fail("cannot read %s:", stage->name ? stage->name : "standard input");
 		case LINE_WAIT:
 		case LINE_END:
 			return false;
 		}
 		event->number = stage->in.number;
+		event->newline = stage->in.newline;
 		if (event->number == 1 && event->length >= 3 && memcmp(event->line, "\xef\xbb\xbf", 3) == 0) {
 			event->line += 3;
 			event->length -= 3;
 		}
-		if (event->length == 0 || blank(event->line, event->length))
+		if (!stage->blank_lines && blank(event->line, event->length))
 			continue;
 		stage->events++;
 		return true;
@@ -224,7 +256,7 @@ int stage_close(struct stage *stage)
 	if (message_hidden(&stage->limit))
 		message_error("%llu bad events in all", (unsigned long long)stage->bad);
 	dead_letters_free(&stage->letters);
-	line_reader_free(&stage->in);
+	end_input(stage);
 	line_writer_free(&stage->out);
 	json_want_free(&stage->want);
 	free(stage->event.spans);

@@ -34,23 +34,26 @@
 #include "common/option.h"
 
 struct event {
-	const char *line;        /* as it came, without its newline; JSON_PADDING readable bytes behind it */
+	const char *line; /* as it came, without its newline; JSON_PADDING readable bytes behind it */
 	size_t length;
-	uint64_t number;         /* line number in the input, from 1 */
+	uint64_t number; /* line number in the input, from 1 */
+	bool newline; /* it had one; only the last line of an input may lack it */
 	struct json_span *spans; /* one per slot of stage.want */
 	struct json_result json; /* what the scan found out */
 };
 
 struct stage {
 	/* to be set between stage_options and stage_open */
-	struct json_want want;   /* the members to find; owned: stage_close frees it */
-	int ask;                 /* for json_scan: JSON_FACTS or 0 */
-	void (*before_wait)(struct stage *); /* called before the stage waits for input, before it flushes; or NULL */
-	void *context;           /* the caller's */
+	struct json_want want; /* the members to find; owned: stage_close frees it */
+	int ask; /* for json_scan: JSON_FACTS or 0 */
+	bool blank_lines; /* stage_next_line gives empty lines, too */
+	void (*before_wait)(struct stage *); /* before the stage waits for input, or fails, and flushes; or NULL */
+	void *context; /* the caller's */
 
-	struct event event;      /* the current one, until the next stage_next */
-	struct line_writer out;  /* standard output; write with stage_write or line_writer_… and stage_end_line */
-	uint64_t events, bad;    /* so far */
+	struct event event; /* the current one, until the next stage_next */
+	struct line_writer out; /* standard output; write with stage_write or line_writer_… and stage_end_line */
+	uint64_t events, bad; /* so far */
+	const char *name; /* of the file it reads; NULL: standard input */
 
 	/* private */
 	char *dead_letter;
@@ -67,6 +70,12 @@ const struct option *stage_options(struct stage *stage);
 
 /* Reads standard input and writes standard output from here on; also signals_init. */
 void stage_open(struct stage *stage);
+
+/*
+ * Goes on with another input from its line 1, which fd has. fd becomes the stage's; name stands in
+ * messages and is borrowed.
+ */
+void stage_input(struct stage *stage, int fd, const char *name);
 
 /* The next event: a valid JSON object. False at the end of input, or when told to stop. */
 bool stage_next(struct stage *stage);

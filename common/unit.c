@@ -11,8 +11,8 @@ struct unit {
 
 /* Longer names first where one begins another. */
 static const struct unit durations[] = {
-	{"ns", 1},           {"us", UNIT_US}, {"ms", UNIT_MS},      {"m", UNIT_MINUTE}, {"s", UNIT_S},
-	{"h", UNIT_HOUR}, {"d", UNIT_DAY}, {"w", 7 * UNIT_DAY},
+	{"ns", 1},     {"us", UNIT_US},  {"ms", UNIT_MS}, {"m", UNIT_MINUTE},
+	{"s", UNIT_S}, {"h", UNIT_HOUR}, {"d", UNIT_DAY}, {"w", 7 * UNIT_DAY},
 };
 
 enum { DURATIONS = sizeof(durations) / sizeof(durations[0]) };
@@ -100,6 +100,8 @@ bool unit_size(const char *string, uint64_t *bytes)
 		string++;
 		if (strcmp(string, "iB") == 0 || strcmp(string, "B") == 0)
 			string += strlen(string);
+	} else if (fraction > 0) {
+		return false;
 	}
 	if (*string || __builtin_mul_overflow((uint64_t)whole, factor, &result) || result > INT64_MAX)
 		return false;
@@ -127,24 +129,41 @@ bool unit_number(const char *string, int64_t *number)
 	return true;
 }
 
+/* count and a fraction that is rest of `of`, a power of ten; without zeros at its end. Returns the length. */
+static int decimal(char *buffer, int64_t count, int64_t rest, int64_t of)
+{
+	int length = sprintf(buffer, "%" PRId64, count);
+
+	if (rest > 0)
+		buffer[length++] = '.';
+	for (; rest > 0; rest %= of) {
+		of /= 10;
+		buffer[length++] = (char)('0' + rest / of);
+	}
+	buffer[length] = '\0';
+	return length;
+}
+
 char *unit_duration_text(char *buffer, int64_t nanoseconds)
 {
-	static const struct unit largest_first[] = {
-		{"d", UNIT_DAY}, {"h", UNIT_HOUR}, {"m", UNIT_MINUTE}, {"s", UNIT_S},
-		{"ms", UNIT_MS}, {"us", UNIT_US}, {"ns", 1},
-	};
-	size_t at = 0;
+	static const struct unit whole[] = {{"d", UNIT_DAY}, {"h", UNIT_HOUR}, {"m", UNIT_MINUTE}};
+	static const struct unit decimals[] = {{"s", UNIT_S}, {"ms", UNIT_MS}, {"us", UNIT_US}, {"ns", 1}};
+	const struct unit *unit = decimals;
+	int at = 0;
 
-	for (size_t i = 0; i < sizeof(largest_first) / sizeof(largest_first[0]); i++) {
-		int64_t count = nanoseconds / largest_first[i].factor;
+	for (size_t i = 0; i < sizeof(whole) / sizeof(whole[0]); i++) {
+		int64_t count = nanoseconds / whole[i].factor;
 
-		if (count == 0)
-			continue;
-		at += (size_t)snprintf(buffer + at, UNIT_TEXT_MAX - at, "%" PRId64 "%s", count, largest_first[i].name);
-		nanoseconds %= largest_first[i].factor;
+		if (count > 0)
+			at += sprintf(buffer + at, "%" PRId64 "%s", count, whole[i].name);
+		nanoseconds %= whole[i].factor;
 	}
-	if (at == 0)
-		snprintf(buffer, UNIT_TEXT_MAX, "0s");
+	if (at > 0 && nanoseconds == 0)
+		return buffer;
+	while (nanoseconds > 0 && nanoseconds < unit->factor)
+		unit++;
+	at += decimal(buffer + at, nanoseconds / unit->factor, nanoseconds % unit->factor, unit->factor);
+	strcpy(buffer + at, unit->name);
 	return buffer;
 }
 
@@ -163,15 +182,9 @@ char *unit_size_text(char *buffer, uint64_t bytes)
 
 size_t unit_time_text(char *buffer, int64_t nanoseconds)
 {
-	int64_t seconds = nanoseconds / UNIT_S, rest = nanoseconds % UNIT_S;
-	int length;
+	uint64_t size = nanoseconds < 0 ? -(uint64_t)nanoseconds : (uint64_t)nanoseconds;
+	int sign = nanoseconds < 0;
 
-	if (rest == 0)
-		return (size_t)snprintf(buffer, UNIT_TEXT_MAX, "%" PRId64, seconds);
-	length = snprintf(buffer, UNIT_TEXT_MAX, "%s%" PRId64 ".%09" PRId64, nanoseconds < 0 ? "-" : "",
-	                  seconds < 0 ? -seconds : seconds, rest < 0 ? -rest : rest);
-	while (buffer[length - 1] == '0')
-		length--;
-	buffer[length] = '\0';
-	return (size_t)length;
+	buffer[0] = '-';
+	return (size_t)(sign + decimal(buffer + sign, (int64_t)(size / UNIT_S), (int64_t)(size % UNIT_S), UNIT_S));
 }

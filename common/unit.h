@@ -3,7 +3,7 @@
  *
  * Durations are nanoseconds in an int64_t: a number, a fraction allowed, and a unit
  * (ns us ms s m h d w); several may follow each other: "1h30m". Without a unit: seconds.
- * Sizes are bytes in a uint64_t: a number and k M G T (powers of 1024), or none.
+ * Sizes are bytes in a uint64_t: a whole number, or a number and k M G T (powers of 1024, as are kB and KiB).
  * All return false for anything else, a negative or an overflowing value, and then
  * leave the result alone.
  */
@@ -14,12 +14,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define UNIT_US 1000LL
-#define UNIT_MS (1000LL * UNIT_US)
-#define UNIT_S (1000LL * UNIT_MS)
+#define UNIT_US     1000LL
+#define UNIT_MS     (1000LL * UNIT_US)
+#define UNIT_S      (1000LL * UNIT_MS)
 #define UNIT_MINUTE (60 * UNIT_S)
-#define UNIT_HOUR (60 * UNIT_MINUTE)
-#define UNIT_DAY (24 * UNIT_HOUR)
+#define UNIT_HOUR   (60 * UNIT_MINUTE)
+#define UNIT_DAY    (24 * UNIT_HOUR)
 
 bool unit_duration(const char *string, int64_t *nanoseconds);
 bool unit_size(const char *string, uint64_t *bytes);

@@ -120,22 +120,36 @@ void stage_bad(struct stage *stage, const char *format, ...)
 	text_free(&reason);
 }
 
-/* A line over the limit, of which the first piece is there: into the dead letters, all of it. */
-static void too_long(struct stage *stage, enum line_status status, const char *piece, size_t length)
+static const char *too_long(const struct stage *stage, char *reason, size_t room)
 {
-	char reason[100], size[UNIT_TEXT_MAX];
-	uint64_t number = stage->in.number;
+	char size[UNIT_TEXT_MAX];
 
-	snprintf(reason, sizeof(reason), "longer than %s (--max-line)", unit_size_text(size, stage->max_line));
-	kept(stage, dead_letters_begin(&stage->letters, reason, number));
-	while (status == LINE_PIECE) {
-		kept(stage, dead_letters_piece(&stage->letters, piece, length));
-		status = line_reader_next(&stage->in, &piece, &length);
-	}
-	if (status == LINE_TAIL)
-		kept(stage, dead_letters_piece(&stage->letters, piece, length));
+	snprintf(reason, room, "longer than %s (--max-line)", unit_size_text(size, stage->max_line));
+	return reason;
+}
+
+static void end_long_line(struct stage *stage)
+{
+	char reason[100];
+
+	if (!stage->in_long_line)
+		return;
+	stage->in_long_line = false;
 	kept(stage, dead_letters_end(&stage->letters));
-	bad(stage, number, reason);
+	bad(stage, stage->in.number, too_long(stage, reason, sizeof(reason)));
+}
+
+/* A line over the limit comes in pieces: into the dead letters with each. */
+static void put_away(struct stage *stage, enum line_status status, const char *piece, size_t length)
+{
+	char reason[100];
+
+	if (!stage->in_long_line)
+		kept(stage, dead_letters_begin(&stage->letters, too_long(stage, reason, sizeof(reason)), stage->in.number));
+	stage->in_long_line = true;
+	kept(stage, dead_letters_piece(&stage->letters, piece, length));
+	if (status == LINE_TAIL)
+		end_long_line(stage);
 }
 
 static bool blank(const char *line, size_t length)
@@ -159,13 +173,16 @@ static bool next_line(struct stage *stage, enum line_status (*read_line)(struct 
 			break;
 		case LINE_PIECE:
 		case LINE_TAIL:
-			too_long(stage, status, event->line, event->length);
+			put_away(stage, status, event->line, event->length);
 			continue;
 		case LINE_ERROR:
+			end_long_line(stage);
 			hand_over(stage);
 			fail("cannot read %s:", stage->name ? stage->name : "standard input");
-		case LINE_WAIT:
 		case LINE_END:
+			end_long_line(stage);
+			return false;
+		case LINE_WAIT:
 			return false;
 		}
 		event->number = stage->in.number;

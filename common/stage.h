@@ -63,6 +63,7 @@ struct stage {
 	struct line_reader in;
 	struct dead_letters letters;
 	struct message_limit limit;
+	bool in_long_line; /* of a line over the limit, a part is in the dead letters */
 };
 
 /* The table of the common options, defaults set, for option_parse_both. */

@@ -3,13 +3,15 @@
 # A test runs in its own empty directory with the programs first in PATH. What it starts with
 # `start` is stopped by `teardown`, by its process id, whatever the test does.
 
+bats_require_minimum_version 1.5.0
+
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 BIN=${PYPE_BIN:-$ROOT/bin}
 FIXTURES=$ROOT/test/fixtures
 PYTHON=/usr/bin/python3 # Debian's: a python3 earlier in PATH may lack its modules
 export PATH=$BIN:$PATH
 export LC_ALL=C.UTF-8 TZ=UTC
-unset PYPE_NAME PYPE_CHECK PYPE_DEAD_LETTER PYPE_STAGE
+unset PYPE_NAME PYPE_CHECK PYPE_DEAD_LETTER PYPE_STAGE PYPE_RESTART
 
 setup() {
     cd "$BATS_TEST_TMPDIR" || return 1

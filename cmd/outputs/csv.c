@@ -6,6 +6,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <libgen.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
@@ -30,6 +31,11 @@ static const struct option_program program = {
 	.most = -1,
 };
 
+enum {
+	COLUMNS = 16384, /* most that an event may name; a spreadsheet has as many */
+	HEADER_MAX = 16 << 20, /* longest header row of a file to go on with */
+};
+
 struct column {
 	char *name;
 	size_t length;
@@ -45,20 +51,23 @@ struct csv {
 	char delimiter;
 	struct column *columns;
 	size_t count;
-	bool named_by_first;       /* the columns are the members of the first event */
+	bool all; /* no FIELDs: the columns are the members of the first event, or the file's */
 	struct message_limit more; /* events with members that are no columns */
-	struct line_writer file;   /* with --output */
+	struct line_writer file; /* with --output */
 	struct line_writer *out;
-	bool regular;              /* the file is one, and not a device or a pipe */
-	uint64_t length;           /* of the file, in rows that were written whole */
-	uint64_t synced;
+	bool regular; /* the file is one, and not a device or a pipe */
+	uint64_t length; /* of the file, in rows that were written whole */
 	struct text plain; /* a string without its escapes, a value without its white space */
 };
 
 static void add_column(struct csv *csv, const char *name, size_t length, int slot)
 {
+	char *copy = xmalloc(length);
+
+	if (length)
+		memcpy(copy, name, length);
 	csv->columns = xreallocarray(csv->columns, csv->count + 1, sizeof(*csv->columns));
-	csv->columns[csv->count++] = (struct column){xstrndup(name, length), length, slot};
+	csv->columns[csv->count++] = (struct column){copy, length, slot};
 }
 
 /* A column named for a member of the event. */
@@ -83,7 +92,7 @@ static void parse_column(struct csv *csv, const char *operand)
 	if (equals)
 		add_column(csv, operand, (size_t)(equals - operand), slot);
 	else
-		add_column(csv, operand + 1, strlen(operand + 1), slot);
+		add_column(csv, path + (path[1] != '\0'), strlen(path) - (path[1] != '\0'), slot);
 }
 
 static char parse_delimiter(const char *string)
@@ -92,7 +101,8 @@ static char parse_delimiter(const char *string)
 		return '\t';
 	if (strlen(string) != 1 || strchr("\"\r\n+-.", *string) || (unsigned char)*string >= 0x80 ||
 	    (*string >= '0' && *string <= '9') || ((*string | 0x20) >= 'a' && (*string | 0x20) <= 'z'))
-		die("--delimiter takes one character that values do not consist of, or \\t, not '%s'", string);
+		die("--delimiter takes one ASCII character, no letter, digit, quote, '+', '-' or '.', or \\t, not '%s'",
+		    string);
 	return *string;
 }
 
@@ -113,29 +123,44 @@ static void lock_file(struct csv *csv)
 	}
 }
 
-/* Where the last whole row ends: behind the last newline that is in no quotes. The first row is put into header. */
-static uint64_t whole_rows(struct csv *csv, struct text *header)
+/* Where a reader stands within a row, and what a byte makes of it. A quote has a meaning only where a field begins. */
+enum place { START, PLAIN, QUOTED, CLOSED };
+
+static inline enum place next_place(const struct csv *csv, enum place place, char byte)
+{
+	enum { QUOTE, END, OTHER };
+	static const unsigned char next[][3] = {
+		[START] = {[QUOTE] = QUOTED, [END] = START, [OTHER] = PLAIN},
+		[PLAIN] = {[QUOTE] = PLAIN, [END] = START, [OTHER] = PLAIN},
+		[QUOTED] = {[QUOTE] = CLOSED, [END] = QUOTED, [OTHER] = QUOTED},
+		[CLOSED] = {[QUOTE] = QUOTED, [END] = START, [OTHER] = PLAIN},
+	};
+
+	return next[place][byte == '"' ? QUOTE : byte == csv->delimiter || byte == '\n' ? END : OTHER];
+}
+
+/* Where the last whole row ends. The first row is put into header, and the length of the file into *size. */
+static uint64_t whole_rows(struct csv *csv, struct text *header, uint64_t *size)
 {
 	char *block = xmalloc(LINE_READ);
-	uint64_t at = 0, whole = 0;
-	bool quoted = false;
+	enum place place = START;
+	uint64_t whole = 0;
 	ssize_t n;
 
-	while ((n = pread(csv->file.fd, block, LINE_READ, (off_t)at)) > 0) {
-		for (ssize_t i = 0; i < n; i++) {
-			if (block[i] == '"') {
-				quoted = !quoted;
-			} else if (block[i] == '\n' && !quoted) {
-				if (whole == 0)
-					text_add(header, block, (size_t)i + 1);
-				whole = at + (uint64_t)i + 1;
-			}
+	for (*size = 0; (n = pread(csv->file.fd, block, LINE_READ, (off_t)*size)) > 0; *size += (uint64_t)n) {
+		size_t first = whole == 0 ? (size_t)n : 0;
+
+		for (size_t i = 0; i < (size_t)n; i++) {
+			place = next_place(csv, place, block[i]);
+			if (place != START || block[i] != '\n')
+				continue;
+			if (whole == 0)
+				first = i + 1;
+			whole = *size + i + 1;
 		}
-		if (whole == 0)
-			text_add(header, block, (size_t)n);
-		at += (uint64_t)n;
-		if (whole == 0 && header->length > csv->stage.max_line)
-			die("'%s' does not begin with a header", csv->path);
+		if (header->length + first > HEADER_MAX)
+			die("'%s' is no CSV file: its first row is longer than 16M", csv->path);
+		text_add(header, block, first);
 	}
 	if (n < 0)
 		fail("cannot read '%s':", csv->path);
@@ -143,28 +168,58 @@ static uint64_t whole_rows(struct csv *csv, struct text *header)
 	return whole;
 }
 
-/* The columns' names from a header row. */
-static void names_from_header(struct csv *csv, const char *row, size_t length)
+/* The next name of a header row, into csv->plain. False behind the last. */
+static bool next_name(struct csv *csv, const char **at, const char *end)
 {
-	struct text name = {0};
-	bool quoted = false;
+	enum place place = START, before;
 
-	text_init(&name);
-	for (size_t i = 0; i < length; i++) {
-		if (row[i] == '"' && quoted && row[i + 1] == '"')
-			text_add_char(&name, row[i++]);
-		else if (row[i] == '"')
-			quoted = !quoted;
-		else if (!quoted && row[i] == '\r' && row[i + 1] == '\n')
-			continue;
-		else if (quoted || (row[i] != csv->delimiter && row[i] != '\n'))
-			text_add_char(&name, row[i]);
-		else {
-			add_member(csv, name.data, name.length);
-			text_clear(&name);
+	if (*at > end)
+		return false;
+	text_clear(&csv->plain);
+	for (; *at < end; ++*at) {
+		before = place;
+		place = next_place(csv, place, **at);
+		if (place == START)
+			break;
+		if (place != CLOSED && !(before == START && place == QUOTED))
+			text_add_char(&csv->plain, **at);
+	}
+	++*at;
+	return true;
+}
+
+/*
+ * The header of a file that is gone on with names the columns, or those that are wanted anyway. A torn one, which
+ * will be written again, is the begin of what is wanted.
+ */
+static void take_header(struct csv *csv, const struct text *header, bool torn)
+{
+	const char *at = header->data, *end = at + header->length;
+	const struct text *name = &csv->plain;
+	bool same = !(torn && csv->all);
+	size_t i;
+
+	if (header->length >= 3 && memcmp(at, "\xef\xbb\xbf", 3) == 0)
+		at += 3;
+	end -= end > at && end[-1] == '\n';
+	end -= end > at && end[-1] == '\r';
+	for (i = 0; same && next_name(csv, &at, end); i++) {
+		if (csv->all) {
+			add_member(csv, name->data, name->length);
+		} else {
+			const struct column *column = i < csv->count ? &csv->columns[i] : NULL;
+			bool cut = torn && at > end && column && name->length < column->length;
+
+			same = column && (cut || name->length == column->length) &&
+			       memcmp(name->data, column->name, name->length) == 0;
 		}
 	}
-	text_free(&name);
+	if (!same || (i < csv->count && !torn)) {
+		size_t length = (size_t)(end - header->data);
+
+		die("'%s' begins with other columns: %.*s", csv->path, (int)(length < 200 ? length : 200),
+		    header->data);
+	}
 }
 
 /* Rows. */
@@ -227,35 +282,32 @@ static void put_value(struct csv *csv, const struct json_span *value)
 	}
 }
 
+/* Takes note of what was written to the file: whole rows, or with result -1 perhaps a part of the last. */
 static void written(struct csv *csv, int result)
 {
 	int saved = errno;
 	struct stat status;
 
-	if (result == 0) {
-		csv->length = csv->file.written;
-		return;
+	if (result < 0) {
+		if (csv->regular && fstat(csv->file.fd, &status) == 0 && (uint64_t)status.st_size > csv->length &&
+		    ftruncate(csv->file.fd, (off_t)csv->length) < 0)
+			message_error("cannot cut '%s' back to its whole rows:", csv->path);
+		errno = saved;
+		fail("cannot write to '%s':", csv->path);
 	}
-	/* Whatever part of the block is there: no half row stays behind. */
-	if (csv->regular && fstat(csv->file.fd, &status) == 0 && (uint64_t)status.st_size > csv->length &&
-	    ftruncate(csv->file.fd, (off_t)csv->length) < 0)
-		message_error("cannot cut '%s' back to its whole rows:", csv->path);
-	errno = saved;
-	fail("cannot write to '%s':", csv->path);
+	if (csv->file.written == csv->length)
+		return;
+	if (csv->fsync && fdatasync(csv->file.fd) < 0)
+		fail("cannot sync '%s':", csv->path);
+	csv->length = csv->file.written;
 }
 
 static void flush(struct csv *csv)
 {
-	if (csv->out != &csv->file) {
+	if (csv->out != &csv->file)
 		stage_flush(&csv->stage);
-		return;
-	}
-	written(csv, line_writer_flush(csv->out));
-	if (csv->fsync && csv->synced != csv->length) {
-		if (fdatasync(csv->file.fd) < 0)
-			fail("cannot sync '%s':", csv->path);
-		csv->synced = csv->length;
-	}
+	else
+		written(csv, line_writer_flush(csv->out));
 }
 
 static void end_row(struct csv *csv)
@@ -268,13 +320,16 @@ static void end_row(struct csv *csv)
 		written(csv, line_writer_end(csv->out));
 }
 
-static void put_names(struct csv *csv)
+static void put_header(struct csv *csv)
 {
+	if (csv->no_header)
+		return;
 	for (size_t i = 0; i < csv->count; i++) {
 		if (i > 0)
 			line_writer_add(csv->out, &csv->delimiter, 1);
 		put_field(csv, csv->columns[i].name, csv->columns[i].length, true);
 	}
+	end_row(csv);
 }
 
 static void put_row(struct csv *csv)
@@ -292,26 +347,6 @@ static void before_wait(struct stage *stage)
 	flush(stage->context);
 }
 
-/* The header of an existing file names the columns, or is the one that would be written. */
-static void take_header(struct csv *csv, const char *header, size_t length)
-{
-	struct line_writer wanted, *out = csv->out;
-
-	if (csv->count == 0) {
-		names_from_header(csv, header, length);
-		return;
-	}
-	while (length > 0 && (header[length - 1] == '\n' || header[length - 1] == '\r'))
-		length--;
-	line_writer_init(&wanted, -1);
-	csv->out = &wanted;
-	put_names(csv);
-	csv->out = out;
-	if (wanted.length != length || memcmp(wanted.buffer, header, length) != 0)
-		die("'%s' begins with other columns: %.*s", csv->path, (int)(length < 200 ? length : 200), header);
-	line_writer_free(&wanted);
-}
-
 /* A stage that a runner started again goes on with its file. */
 static bool restarted(void)
 {
@@ -320,9 +355,37 @@ static bool restarted(void)
 	return restart && *restart && strcmp(restart, "0") != 0;
 }
 
-static void open_file(struct csv *csv)
+/* A file that is new is on disk only once its directory is. */
+static void sync_directory(struct csv *csv)
+{
+	char *path = xstrdup(csv->path);
+	int fd = open(dirname(path), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	if (fd < 0 || (fsync(fd) < 0 && errno != EINVAL))
+		fail("cannot sync the directory of '%s':", csv->path);
+	close(fd);
+	free(path);
+}
+
+/* Goes on with what is there. Nothing is changed before it is known to be ours. */
+static void go_on(struct csv *csv)
 {
 	struct text header = {0};
+	uint64_t size;
+
+	csv->length = whole_rows(csv, &header, &size);
+	if (size > 0 && !csv->no_header && (csv->length > 0 || !restarted()))
+		take_header(csv, &header, csv->length == 0);
+	if (csv->length > 0)
+		csv->no_header = true;
+	if (size > csv->length)
+		message_warning("'%s' ends in the middle of a row: cut off its last %llu bytes", csv->path,
+		                (unsigned long long)(size - csv->length));
+	text_free(&header);
+}
+
+static void open_file(struct csv *csv)
+{
 	struct stat status;
 	int fd;
 
@@ -332,77 +395,105 @@ static void open_file(struct csv *csv)
 		fail("cannot open '%s':", csv->path);
 	line_writer_init(&csv->file, fd);
 	csv->out = &csv->file;
+	csv->fsync = csv->fsync && csv->regular;
 	if (!csv->regular)
 		return;
 	lock_file(csv);
 	if (csv->append || restarted())
-		csv->length = whole_rows(csv, &header);
+		go_on(csv);
 	if (ftruncate(fd, (off_t)csv->length) < 0)
 		fail("cannot cut '%s' to its whole rows:", csv->path);
-	csv->file.written = csv->synced = csv->length;
-	if (csv->length > 0 && !csv->no_header) {
-		take_header(csv, header.data, header.length);
-		csv->no_header = true;
-	}
-	text_free(&header);
+	csv->file.written = csv->length;
+	if (csv->fsync)
+		sync_directory(csv);
 }
 
+/* A member that comes twice is one column. */
 static bool name_by_first(struct csv *csv)
 {
 	struct event *event = &csv->stage.event;
 	const char *at = event->line + event->json.start;
 	struct json_span key, value;
+	int slot;
 
-	if (event->json.members == 0) {
-		stage_bad(&csv->stage, "the first event has no members to name the columns");
+	if (event->json.members == 0 || event->json.members > COLUMNS) {
+		stage_bad(&csv->stage, "the first event names the columns, 1 to %d, and has %zu members", COLUMNS,
+		          event->json.members);
 		return false;
 	}
 	while (json_next_member(&at, &key, &value)) {
 		text_clear(&csv->plain);
 		json_add_unescaped(&csv->plain, key.at, key.length);
-		add_member(csv, csv->plain.data, csv->plain.length);
+		slot = json_want_member(&csv->stage.want, csv->plain.data, csv->plain.length);
+		if ((size_t)slot == csv->count)
+			add_column(csv, csv->plain.data, csv->plain.length, slot);
 	}
 	stage_rescan(&csv->stage);
 	return true;
 }
 
-/* The columns are those of the first event: says when a later one has members that have no column. */
+static bool is_column(const struct csv *csv, const struct json_span *key)
+{
+	for (size_t i = 0; i < csv->count; i++)
+		if (json_string_is(key->at, key->length, csv->columns[i].name, csv->columns[i].length))
+			return true;
+	return false;
+}
+
+/* Without FIELDs all members should be columns: says when an event has one that is not. */
 static void look_for_more(struct csv *csv)
 {
 	struct event *event = &csv->stage.event;
+	const char *at = event->line + event->json.start;
+	struct json_span key, value;
 	size_t found = 0;
 
-	for (size_t i = 0; i < csv->count; i++)
-		found += event->spans[csv->columns[i].slot].kind != JSON_NONE;
-	if (event->json.members > found && message_pass(&csv->more))
-		message_warning("line %llu: members that are no columns (the first event named the columns)",
-		                (unsigned long long)event->number);
+	for (size_t i = 0; i < csv->stage.want.slots; i++)
+		found += event->spans[i].kind != JSON_NONE;
+	if (event->json.members == found)
+		return;
+	while (json_next_member(&at, &key, &value)) {
+		if (is_column(csv, &key))
+			continue;
+		if (message_pass(&csv->more))
+			message_warning("line %llu: member '%.*s' has no column", (unsigned long long)event->number,
+			                (int)(key.length < 200 ? key.length - 2 : 200), key.at + 1);
+		break;
+	}
 }
 
 static void handle(struct csv *csv)
 {
-	if (csv->count == 0 && !name_by_first(csv))
-		return;
-	if (!csv->no_header) {
-		put_names(csv);
-		end_row(csv);
-		csv->no_header = true;
+	if (csv->count == 0) {
+		if (!name_by_first(csv))
+			return;
+		put_header(csv);
 	}
-	if (csv->named_by_first)
+	if (csv->all)
 		look_for_more(csv);
 	put_row(csv);
 }
 
-static int finish(struct csv *csv)
+static int run(struct csv *csv)
 {
+	if (strcmp(csv->path, "-") != 0)
+		open_file(csv);
+	csv->stage.context = csv;
+	csv->stage.before_wait = before_wait;
+	stage_open(&csv->stage);
+	if (csv->count > 0)
+		put_header(csv);
+	while (stage_next(&csv->stage))
+		handle(csv);
 	flush(csv);
-	if (csv->out == &csv->file && close(csv->file.fd) < 0)
-		fail("cannot close '%s':", csv->path);
-	if (csv->out == &csv->file)
+	if (message_hidden(&csv->more))
+		message_warning("%llu events with a member that has no column in all",
+		                (unsigned long long)csv->more.count);
+	if (csv->out == &csv->file) {
+		if (close(csv->file.fd) < 0)
+			fail("cannot close '%s':", csv->path);
 		line_writer_free(&csv->file);
-	for (size_t i = 0; i < csv->count; i++)
-		free(csv->columns[i].name);
-	free(csv->columns);
+	}
 	text_free(&csv->plain);
 	return stage_close(&csv->stage);
 }
@@ -423,23 +514,20 @@ int main(int argc, char **argv)
 		OPTION_END,
 	};
 	char **operands = option_parse_both(&program, options, stage_options(&csv.stage), argv);
+	int status;
 
 	(void)argc;
 	csv.delimiter = parse_delimiter(csv.delimiter_text);
 	csv.out = &csv.stage.out;
 	for (; *operands; operands++)
 		parse_column(&csv, *operands);
-	if (csv.append && strcmp(csv.path, "-") == 0)
-		die("--append needs a file (-o FILE)");
-	if (option_checking())
-		return STATUS_OK;
-	if (strcmp(csv.path, "-") != 0)
-		open_file(&csv);
-	csv.named_by_first = csv.count == 0;
-	csv.stage.context = &csv;
-	csv.stage.before_wait = before_wait;
-	stage_open(&csv.stage);
-	while (stage_next(&csv.stage))
-		handle(&csv);
-	return finish(&csv);
+	if ((csv.append || csv.fsync) && strcmp(csv.path, "-") == 0)
+		die("--%s needs a file (-o FILE)", csv.append ? "append" : "fsync");
+	csv.all = csv.count == 0;
+	status = option_checking() ? STATUS_OK : run(&csv);
+	for (size_t i = 0; i < csv.count; i++)
+		free(csv.columns[i].name);
+	free(csv.columns);
+	json_want_free(&csv.stage.want);
+	return status;
 }

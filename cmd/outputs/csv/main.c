@@ -4,60 +4,21 @@
  * A row is put together in the output's own buffer from spans of the event's line: no value is
  * copied twice, and only strings with escapes are looked at byte by byte.
  */
-#include <errno.h>
-#include <fcntl.h>
-#include <libgen.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
-#include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "cmd/outputs/csv/csv.h"
 #include "common/json.h"
 #include "common/json_text.h"
-#include "common/line.h"
 #include "common/memory.h"
-#include "common/message.h"
 #include "common/option.h"
-#include "common/stage.h"
-#include "common/text.h"
-#include "common/unit.h"
 
 static const struct option_program program = {
 	.name = "pype-csv",
 	.summary = "write events as rows of CSV",
 	.operands = "[FIELD[=PATH]...]",
 	.most = -1,
-};
-
-enum {
-	COLUMNS = 16384, /* most that an event may name; a spreadsheet has as many */
-	HEADER_MAX = 16 << 20, /* longest header row of a file to go on with */
-};
-
-struct column {
-	char *name;
-	size_t length;
-	int slot; /* of the event's spans */
-};
-
-struct csv {
-	char *delimiter_text, *path;
-	char *missing, *null;
-	bool append, no_header, crlf, fsync;
-
-	struct stage stage;
-	char delimiter;
-	struct column *columns;
-	size_t count;
-	bool all; /* no FIELDs: the columns are the members of the first event, or the file's */
-	struct message_limit more; /* events with members that are no columns */
-	struct line_writer file; /* with --output */
-	struct line_writer *out;
-	bool regular; /* the file is one, and not a device or a pipe */
-	uint64_t length; /* of the file, in rows that were written whole */
-	struct text plain; /* a string without its escapes, a value without its white space */
 };
 
 static void add_column(struct csv *csv, const char *name, size_t length, int slot)
@@ -70,8 +31,7 @@ static void add_column(struct csv *csv, const char *name, size_t length, int slo
 	csv->columns[csv->count++] = (struct column){copy, length, slot};
 }
 
-/* A column named for a member of the event. */
-static void add_member(struct csv *csv, const char *name, size_t length)
+void csv_add_member(struct csv *csv, const char *name, size_t length)
 {
 	add_column(csv, name, length, json_want_member(&csv->stage.want, name, length));
 }
@@ -83,7 +43,7 @@ static void parse_column(struct csv *csv, const char *operand)
 	int slot;
 
 	if (!equals && operand[0] != '.') {
-		add_member(csv, operand, strlen(operand));
+		csv_add_member(csv, operand, strlen(operand));
 		return;
 	}
 	slot = json_want_path(&csv->stage.want, path, &mistake);
@@ -105,124 +65,6 @@ static char parse_delimiter(const char *string)
 		    string);
 	return *string;
 }
-
-/* The file: whole rows, and nobody else writes it. */
-
-static void lock_file(struct csv *csv)
-{
-	enum { TRIES = 500 };
-	static const struct timespec pause = {.tv_nsec = 10 * UNIT_MS};
-
-	/* A predecessor that was killed holds its lock until it is gone altogether. */
-	for (int i = 0; flock(csv->file.fd, LOCK_EX | LOCK_NB) < 0; i++) {
-		if (errno != EWOULDBLOCK && errno != EINTR)
-			fail("cannot lock '%s':", csv->path);
-		if (i == TRIES)
-			fail("'%s' is being written by another process", csv->path);
-		nanosleep(&pause, NULL);
-	}
-}
-
-/* Where a reader stands within a row, and what a byte makes of it. A quote has a meaning only where a field begins. */
-enum place { START, PLAIN, QUOTED, CLOSED };
-
-static inline enum place next_place(const struct csv *csv, enum place place, char byte)
-{
-	enum { QUOTE, END, OTHER };
-	static const unsigned char next[][3] = {
-		[START] = {[QUOTE] = QUOTED, [END] = START, [OTHER] = PLAIN},
-		[PLAIN] = {[QUOTE] = PLAIN, [END] = START, [OTHER] = PLAIN},
-		[QUOTED] = {[QUOTE] = CLOSED, [END] = QUOTED, [OTHER] = QUOTED},
-		[CLOSED] = {[QUOTE] = QUOTED, [END] = START, [OTHER] = PLAIN},
-	};
-
-	return next[place][byte == '"' ? QUOTE : byte == csv->delimiter || byte == '\n' ? END : OTHER];
-}
-
-/* Where the last whole row ends. The first row is put into header, and the length of the file into *size. */
-static uint64_t whole_rows(struct csv *csv, struct text *header, uint64_t *size)
-{
-	char *block = xmalloc(LINE_READ);
-	enum place place = START;
-	uint64_t whole = 0;
-	ssize_t n;
-
-	for (*size = 0; (n = pread(csv->file.fd, block, LINE_READ, (off_t)*size)) > 0; *size += (uint64_t)n) {
-		size_t first = whole == 0 ? (size_t)n : 0;
-
-		for (size_t i = 0; i < (size_t)n; i++) {
-			place = next_place(csv, place, block[i]);
-			if (place != START || block[i] != '\n')
-				continue;
-			if (whole == 0)
-				first = i + 1;
-			whole = *size + i + 1;
-		}
-		if (header->length + first > HEADER_MAX)
-			die("'%s' is no CSV file: its first row is longer than 16M", csv->path);
-		text_add(header, block, first);
-	}
-	if (n < 0)
-		fail("cannot read '%s':", csv->path);
-	free(block);
-	return whole;
-}
-
-/* The next name of a header row, into csv->plain. False behind the last. */
-static bool next_name(struct csv *csv, const char **at, const char *end)
-{
-	enum place place = START, before;
-
-	if (*at > end)
-		return false;
-	text_clear(&csv->plain);
-	for (; *at < end; ++*at) {
-		before = place;
-		place = next_place(csv, place, **at);
-		if (place == START)
-			break;
-		if (place != CLOSED && !(before == START && place == QUOTED))
-			text_add_char(&csv->plain, **at);
-	}
-	++*at;
-	return true;
-}
-
-/*
- * The header of a file that is gone on with names the columns, or those that are wanted anyway. A torn one, which
- * will be written again, is the begin of what is wanted.
- */
-static void take_header(struct csv *csv, const struct text *header, bool torn)
-{
-	const char *at = header->data, *end = at + header->length;
-	const struct text *name = &csv->plain;
-	bool same = !(torn && csv->all);
-	size_t i;
-
-	if (header->length >= 3 && memcmp(at, "\xef\xbb\xbf", 3) == 0)
-		at += 3;
-	end -= end > at && end[-1] == '\n';
-	end -= end > at && end[-1] == '\r';
-	for (i = 0; same && next_name(csv, &at, end); i++) {
-		if (csv->all) {
-			add_member(csv, name->data, name->length);
-		} else {
-			const struct column *column = i < csv->count ? &csv->columns[i] : NULL;
-			bool cut = torn && at > end && column && name->length < column->length;
-
-			same = column && (cut || name->length == column->length) &&
-			       memcmp(name->data, column->name, name->length) == 0;
-		}
-	}
-	if (!same || (i < csv->count && !torn)) {
-		size_t length = (size_t)(end - header->data);
-
-		die("'%s' begins with other columns: %.*s", csv->path, (int)(length < 200 ? length : 200),
-		    header->data);
-	}
-}
-
-/* Rows. */
 
 /* Writes bytes as a field; quoted if RFC 4180 wants it or if alone in its row and empty (an empty line is no row). */
 static void put_field(struct csv *csv, const char *bytes, size_t length, bool look)
@@ -282,32 +124,12 @@ static void put_value(struct csv *csv, const struct json_span *value)
 	}
 }
 
-/* Takes note of what was written to the file: whole rows, or with result -1 perhaps a part of the last. */
-static void written(struct csv *csv, int result)
-{
-	int saved = errno;
-	struct stat status;
-
-	if (result < 0) {
-		if (csv->regular && fstat(csv->file.fd, &status) == 0 && (uint64_t)status.st_size > csv->length &&
-		    ftruncate(csv->file.fd, (off_t)csv->length) < 0)
-			message_error("cannot cut '%s' back to its whole rows:", csv->path);
-		errno = saved;
-		fail("cannot write to '%s':", csv->path);
-	}
-	if (csv->file.written == csv->length)
-		return;
-	if (csv->fsync && fdatasync(csv->file.fd) < 0)
-		fail("cannot sync '%s':", csv->path);
-	csv->length = csv->file.written;
-}
-
 static void flush(struct csv *csv)
 {
 	if (csv->out != &csv->file)
 		stage_flush(&csv->stage);
 	else
-		written(csv, line_writer_flush(csv->out));
+		csv_written(csv, line_writer_flush(csv->out));
 }
 
 static void end_row(struct csv *csv)
@@ -317,7 +139,7 @@ static void end_row(struct csv *csv)
 	if (csv->out != &csv->file)
 		stage_end_line(&csv->stage);
 	else
-		written(csv, line_writer_end(csv->out));
+		csv_written(csv, line_writer_end(csv->out));
 }
 
 static void put_header(struct csv *csv)
@@ -345,67 +167,6 @@ static void put_row(struct csv *csv)
 static void before_wait(struct stage *stage)
 {
 	flush(stage->context);
-}
-
-/* A stage that a runner started again goes on with its file. */
-static bool restarted(void)
-{
-	const char *restart = getenv("PYPE_RESTART");
-
-	return restart && *restart && strcmp(restart, "0") != 0;
-}
-
-/* A file that is new is on disk only once its directory is. */
-static void sync_directory(struct csv *csv)
-{
-	char *path = xstrdup(csv->path);
-	int fd = open(dirname(path), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-
-	if (fd < 0 || (fsync(fd) < 0 && errno != EINVAL))
-		fail("cannot sync the directory of '%s':", csv->path);
-	close(fd);
-	free(path);
-}
-
-/* Goes on with what is there. Nothing is changed before it is known to be ours. */
-static void go_on(struct csv *csv)
-{
-	struct text header = {0};
-	uint64_t size;
-
-	csv->length = whole_rows(csv, &header, &size);
-	if (size > 0 && !csv->no_header && (csv->length > 0 || !restarted()))
-		take_header(csv, &header, csv->length == 0);
-	if (csv->length > 0)
-		csv->no_header = true;
-	if (size > csv->length)
-		message_warning("'%s' ends in the middle of a row: cut off its last %llu bytes", csv->path,
-		                (unsigned long long)(size - csv->length));
-	text_free(&header);
-}
-
-static void open_file(struct csv *csv)
-{
-	struct stat status;
-	int fd;
-
-	csv->regular = stat(csv->path, &status) < 0 || S_ISREG(status.st_mode);
-	fd = open(csv->path, (csv->regular ? O_RDWR | O_CREAT : O_WRONLY) | O_APPEND | O_CLOEXEC, 0666);
-	if (fd < 0)
-		fail("cannot open '%s':", csv->path);
-	line_writer_init(&csv->file, fd);
-	csv->out = &csv->file;
-	csv->fsync = csv->fsync && csv->regular;
-	if (!csv->regular)
-		return;
-	lock_file(csv);
-	if (csv->append || restarted())
-		go_on(csv);
-	if (ftruncate(fd, (off_t)csv->length) < 0)
-		fail("cannot cut '%s' to its whole rows:", csv->path);
-	csv->file.written = csv->length;
-	if (csv->fsync)
-		sync_directory(csv);
 }
 
 /* A member that comes twice is one column. */
@@ -477,7 +238,7 @@ static void handle(struct csv *csv)
 static int run(struct csv *csv)
 {
 	if (strcmp(csv->path, "-") != 0)
-		open_file(csv);
+		csv_open_file(csv);
 	csv->stage.context = csv;
 	csv->stage.before_wait = before_wait;
 	stage_open(&csv->stage);

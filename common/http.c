@@ -1,0 +1,398 @@
+#include "common/http.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "common/memory.h"
+#include "common/message.h"
+#include "common/unit.h"
+
+enum {
+	BUFFER = 64 * 1024, /* the largest piece of a body */
+	HEADERS_LIMIT = 256 * 1024, /* of all headers of a transfer; libcurl 7.88 has no limit and keeps them */
+};
+
+struct http {
+	struct ev_loop *loop;
+	const struct http_settings *settings;
+	CURLM *multi;
+	struct curl_slist *resolve;
+	struct ev_timer timer;
+	struct http_transfer *transfers;
+	int64_t away; /* nanoseconds spent in the callers' functions */
+};
+
+/* A socket that libcurl waits for. */
+struct watcher {
+	struct ev_io io;
+	struct http *http;
+};
+
+struct http_transfer {
+	struct http *http;
+	struct http_transfer *next, **link; /* link: what points here */
+	struct http_request request;
+	CURL *easy;
+	struct curl_slist *headers;
+	struct ev_timer timer; /* the end of the time to connect, then that of the whole */
+	int64_t start; /* by our_time */
+	size_t header_bytes;
+	bool answered; /* response is filled in */
+	struct http_response response;
+	struct text error;
+	char detail[CURL_ERROR_SIZE];
+};
+
+/* Monotonic nanoseconds without those that the callers' functions took. */
+static int64_t our_time(const struct http *http)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec * UNIT_S + now.tv_nsec - http->away;
+}
+
+/* ---- the end of a transfer ---- */
+
+static void transfer_free(struct http_transfer *transfer)
+{
+	struct http *http = transfer->http;
+
+	ev_timer_stop(http->loop, &transfer->timer);
+	curl_multi_remove_handle(http->multi, transfer->easy);
+	curl_easy_cleanup(transfer->easy);
+	curl_slist_free_all(transfer->headers);
+	*transfer->link = transfer->next;
+	if (transfer->next)
+		transfer->next->link = transfer->link;
+	text_free(&transfer->error);
+	free(transfer);
+}
+
+static const char *header(const struct http_transfer *transfer, const char *name)
+{
+	struct curl_header *found;
+
+	return curl_easy_header(transfer->easy, name, 0, CURLH_HEADER, -1, &found) == CURLHE_OK ? found->value : NULL;
+}
+
+/* A pause in whole seconds, or the date until when, by the server's own clock if that is known. */
+static int64_t retry_after(const char *value, int64_t date)
+{
+	int64_t until;
+	char *end;
+
+	if (!value)
+		return -1;
+	if (*value >= '0' && *value <= '9') {
+		unsigned long long seconds = strtoull(value, &end, 10);
+
+		return *end ? -1 : (int64_t)(seconds < INT64_MAX / UNIT_S ? seconds : INT64_MAX / UNIT_S) * UNIT_S;
+	}
+	until = curl_getdate(value, NULL);
+	if (until < 0)
+		return -1;
+	until = until * UNIT_S - (date >= 0 ? date : time(NULL) * UNIT_S);
+	return until > 0 ? until : 0;
+}
+
+/* All headers of the last answer have come. */
+static void read_headers(struct http_transfer *transfer)
+{
+	struct http_response *response = &transfer->response;
+	const char *date = header(transfer, "Date");
+	time_t seconds = date ? curl_getdate(date, NULL) : -1;
+	long status = 0;
+
+	curl_easy_getinfo(transfer->easy, CURLINFO_RESPONSE_CODE, &status);
+	response->status = (int)status;
+	response->date = seconds >= 0 ? seconds * UNIT_S : -1;
+	response->retry_after = retry_after(header(transfer, "Retry-After"), response->date);
+	response->type = header(transfer, "Content-Type");
+	response->etag = header(transfer, "ETag");
+	transfer->answered = true;
+}
+
+static void explain(struct http_transfer *transfer, CURLcode code)
+{
+	struct http_response *response = &transfer->response;
+	struct text *error = &transfer->error;
+	char limit[UNIT_TEXT_MAX];
+
+	if (response->failure == HTTP_OK && code != CURLE_OK)
+		response->failure = http_reason(error, transfer->easy, code, transfer->detail);
+	if (response->failure == HTTP_TOO_LARGE) {
+		text_clear(error);
+		text_addf(error, "the body is over the limit of %s", unit_size_text(limit, transfer->request.max_body));
+	}
+	response->error = error->length > 0 ? error->data : "";
+}
+
+/* Tells the caller, and that is the end of the transfer. */
+static void finish(struct http_transfer *transfer, CURLcode code)
+{
+	struct http *http = transfer->http;
+	int64_t before = our_time(http);
+
+	explain(transfer, code);
+	if (!transfer->answered)
+		read_headers(transfer);
+	ev_timer_stop(http->loop, &transfer->timer);
+	transfer->request.done(transfer->request.context, &transfer->response);
+	http->away += our_time(http) - before;
+	transfer_free(transfer);
+}
+
+static void finish_all(struct http *http)
+{
+	CURLMsg *message;
+	int left;
+
+	while ((message = curl_multi_info_read(http->multi, &left))) {
+		struct http_transfer *transfer;
+
+		if (message->msg != CURLMSG_DONE)
+			continue;
+		curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &transfer);
+		finish(transfer, message->data.result);
+	}
+}
+
+/* ---- time limits ---- */
+
+static void arm(struct http_transfer *transfer);
+
+static void timed_out(struct ev_loop *loop, struct ev_timer *timer, int events)
+{
+	struct http_transfer *transfer = timer->data;
+	const struct http_settings *settings = transfer->http->settings;
+	int64_t passed = our_time(transfer->http) - transfer->start;
+	curl_off_t connected = 0;
+	char limit[UNIT_TEXT_MAX];
+	bool late;
+
+	(void)loop;
+	(void)events;
+	curl_easy_getinfo(transfer->easy, CURLINFO_PRETRANSFER_TIME_T, &connected);
+	late = settings->connect_timeout && !connected && passed >= settings->connect_timeout;
+	if (!late && (!settings->timeout || passed < settings->timeout)) {
+		arm(transfer);
+		return;
+	}
+	transfer->response.failure = HTTP_TIMEOUT;
+	unit_duration_text(limit, late ? settings->connect_timeout : settings->timeout);
+	text_addf(&transfer->error, "timed out after %s while %s", limit, http_phase(transfer->easy));
+	if (transfer->response.received > 0)
+		text_addf(&transfer->error, ", %llu bytes of the body so far",
+		          (unsigned long long)transfer->response.received);
+	finish(transfer, CURLE_OPERATION_TIMEDOUT);
+}
+
+/* Sets the timer to the limit that comes next. */
+static void arm(struct http_transfer *transfer)
+{
+	const struct http_settings *settings = transfer->http->settings;
+	int64_t passed = our_time(transfer->http) - transfer->start, limit = settings->timeout;
+
+	if (settings->connect_timeout > passed)
+		limit = settings->connect_timeout;
+	if (!limit)
+		return;
+	ev_timer_stop(transfer->http->loop, &transfer->timer);
+	ev_now_update(transfer->http->loop);
+	ev_timer_set(&transfer->timer, limit > passed ? (double)(limit - passed) / UNIT_S : 0, 0);
+	ev_timer_start(transfer->http->loop, &transfer->timer);
+}
+
+/* ---- what libcurl calls ---- */
+
+static void socket_ready(struct ev_loop *loop, struct ev_io *io, int events)
+{
+	struct http *http = ((struct watcher *)io->data)->http;
+	int running, ready = (events & EV_READ ? CURL_CSELECT_IN : 0) | (events & EV_WRITE ? CURL_CSELECT_OUT : 0);
+
+	(void)loop;
+	curl_multi_socket_action(http->multi, io->fd, ready, &running);
+	finish_all(http);
+}
+
+static int watch_socket(CURL *easy, curl_socket_t fd, int what, void *context, void *assigned)
+{
+	struct http *http = context;
+	struct watcher *watcher = assigned;
+	int events = (what & CURL_POLL_IN ? EV_READ : 0) | (what & CURL_POLL_OUT ? EV_WRITE : 0);
+
+	(void)easy;
+	if (watcher)
+		ev_io_stop(http->loop, &watcher->io);
+	if (what == CURL_POLL_REMOVE) {
+		free(watcher);
+		curl_multi_assign(http->multi, fd, NULL);
+		return 0;
+	}
+	if (!watcher) {
+		watcher = xcalloc(1, sizeof(*watcher));
+		watcher->http = http;
+		ev_init(&watcher->io, socket_ready);
+		watcher->io.data = watcher;
+		curl_multi_assign(http->multi, fd, watcher);
+	}
+	ev_io_set(&watcher->io, fd, events);
+	ev_io_start(http->loop, &watcher->io);
+	return 0;
+}
+
+static void timer_due(struct ev_loop *loop, struct ev_timer *timer, int events)
+{
+	struct http *http = timer->data;
+	int running;
+
+	(void)loop;
+	(void)events;
+	curl_multi_socket_action(http->multi, CURL_SOCKET_TIMEOUT, 0, &running);
+	finish_all(http);
+}
+
+/* Only sets the timer: libcurl must not be called from here. */
+static int set_timer(CURLM *multi, long milliseconds, void *context)
+{
+	struct http *http = context;
+
+	(void)multi;
+	ev_timer_stop(http->loop, &http->timer);
+	if (milliseconds >= 0) {
+		ev_now_update(http->loop);
+		ev_timer_set(&http->timer, (double)milliseconds / 1000, 0);
+		ev_timer_start(http->loop, &http->timer);
+	}
+	return 0;
+}
+
+static size_t take_header(char *bytes, size_t size, size_t count, void *context)
+{
+	struct http_transfer *transfer = context;
+
+	(void)bytes;
+	transfer->header_bytes += size * count;
+	if (transfer->header_bytes <= HEADERS_LIMIT)
+		return size * count;
+	transfer->response.failure = HTTP_GARBAGE;
+	text_addf(&transfer->error, "more than %dk of headers", HEADERS_LIMIT / 1024);
+	return 0;
+}
+
+static size_t take_body(char *bytes, size_t size, size_t count, void *context)
+{
+	struct http_transfer *transfer = context;
+	struct http_request *request = &transfer->request;
+	size_t length = size * count;
+	int64_t before;
+	bool more;
+
+	if (!transfer->answered)
+		read_headers(transfer);
+	transfer->response.received += length;
+	if (request->max_body && transfer->response.received > request->max_body) {
+		transfer->response.failure = HTTP_TOO_LARGE;
+		return CURL_WRITEFUNC_ERROR;
+	}
+	before = our_time(transfer->http);
+	more = request->piece(request->context, &transfer->response, bytes, length);
+	transfer->http->away += our_time(transfer->http) - before;
+	if (more)
+		return length;
+	transfer->response.failure = HTTP_STOPPED;
+	text_add_string(&transfer->error, "stopped");
+	return CURL_WRITEFUNC_ERROR;
+}
+
+/* ---- the beginning of a transfer ---- */
+
+static void set_method(CURL *easy, const struct http_request *request)
+{
+	const char *method = request->method ? request->method : request->body ? "POST" : "GET";
+	bool sends = request->body || strcmp(method, "POST") == 0 || strcmp(method, "PUT") == 0;
+
+	if (strcmp(method, "HEAD") == 0)
+		HTTP_SET(easy, CURLOPT_NOBODY, 1L);
+	if (sends) {
+		HTTP_SET(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)request->length);
+		HTTP_SET(easy, CURLOPT_POSTFIELDS, request->body ? request->body : "");
+	}
+	if (strcmp(method, sends ? "POST" : "GET") != 0)
+		HTTP_SET(easy, CURLOPT_CUSTOMREQUEST, method);
+}
+
+struct http_transfer *http_start(struct http *http, const struct http_request *request)
+{
+	struct http_transfer *transfer = xcalloc(1, sizeof(*transfer));
+	CURL *easy = curl_easy_init();
+
+	if (!easy)
+		fail("out of memory");
+	*transfer = (struct http_transfer){.http = http,
+	                                   .request = *request,
+	                                   .easy = easy,
+	                                   .next = http->transfers,
+	                                   .link = &http->transfers,
+	                                   .start = our_time(http)};
+	if (transfer->next)
+		transfer->next->link = &transfer->next;
+	http->transfers = transfer;
+	transfer->response.date = transfer->response.retry_after = -1;
+	http_settings_apply(http->settings, easy, http->resolve);
+	HTTP_SET(easy, CURLOPT_URL, request->url);
+	HTTP_SET(easy, CURLOPT_PRIVATE, transfer);
+	HTTP_SET(easy, CURLOPT_ERRORBUFFER, transfer->detail);
+	HTTP_SET(easy, CURLOPT_BUFFERSIZE, (long)BUFFER);
+	HTTP_SET(easy, CURLOPT_MAXFILESIZE_LARGE, (curl_off_t)request->max_body);
+	HTTP_SET(easy, CURLOPT_HEADERFUNCTION, take_header);
+	HTTP_SET(easy, CURLOPT_HEADERDATA, transfer);
+	HTTP_SET(easy, CURLOPT_WRITEFUNCTION, take_body);
+	HTTP_SET(easy, CURLOPT_WRITEDATA, transfer);
+	set_method(easy, request);
+	transfer->headers = http_settings_headers(http->settings, request->headers, request->body);
+	HTTP_SET(easy, CURLOPT_HTTPHEADER, transfer->headers);
+	ev_init(&transfer->timer, timed_out);
+	transfer->timer.data = transfer;
+	arm(transfer);
+	if (curl_multi_add_handle(http->multi, easy) != CURLM_OK)
+		fail("out of memory");
+	return transfer;
+}
+
+void http_abort(struct http_transfer *transfer)
+{
+	transfer_free(transfer);
+}
+
+struct http *http_new(struct ev_loop *loop, const struct http_settings *settings)
+{
+	struct http *http = xcalloc(1, sizeof(*http));
+
+	if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
+		fail("libcurl does not start");
+	*http = (struct http){.loop = loop, .settings = settings, .multi = curl_multi_init()};
+	if (!http->multi)
+		fail("out of memory");
+	http->resolve = http_settings_resolve(settings);
+	ev_init(&http->timer, timer_due);
+	http->timer.data = http;
+	curl_multi_setopt(http->multi, CURLMOPT_SOCKETFUNCTION, watch_socket);
+	curl_multi_setopt(http->multi, CURLMOPT_SOCKETDATA, http);
+	curl_multi_setopt(http->multi, CURLMOPT_TIMERFUNCTION, set_timer);
+	curl_multi_setopt(http->multi, CURLMOPT_TIMERDATA, http);
+	return http;
+}
+
+void http_free(struct http *http)
+{
+	while (http->transfers)
+		transfer_free(http->transfers);
+	curl_multi_cleanup(http->multi);
+	ev_timer_stop(http->loop, &http->timer);
+	curl_slist_free_all(http->resolve);
+	free(http);
+	curl_global_cleanup();
+}

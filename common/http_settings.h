@@ -1,0 +1,76 @@
+/*
+ * http_settings: what counts for all HTTP requests of a program: time limits, headers, TLS, authentication, proxy.
+ *
+ * HTTP_OPTIONS is the part of a program's option table that sets them, so that the words mean the same everywhere.
+ * Mechanism for libcurl (http.h and whoever has a handle of its own); when a request is made and made again is not in here.
+ */
+#ifndef PYPE_HTTP_SETTINGS_H
+#define PYPE_HTTP_SETTINGS_H
+
+#include <curl/curl.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "common/option.h"
+
+struct http_settings {
+	int64_t timeout; /* nanoseconds for a whole request, redirects and body too; 0: no limit */
+	int64_t connect_timeout; /* of that, for name, connection and TLS; 0: no limit of its own */
+	int64_t max_redirects; /* 0: redirects are not followed */
+	struct option_list headers, resolve;
+	char *user, *bearer, *proxy, *unix_socket, *user_agent, *cacert, *cert, *key;
+	bool netrc, insecure, no_compression;
+};
+
+/* clang-format off */
+#define HTTP_OPTIONS(s) \
+	OPTION_LIST_SECRET('H', "header", "HEADER", &(s)->headers, "send \"Name: value\" too (repeatable, @FILE, env:NAME)"), \
+	OPTION_DURATION('t', "timeout", "TIME", &(s)->timeout, "limit for a whole request (8s)"), \
+	OPTION_DURATION(0, "connect-timeout", "TIME", &(s)->connect_timeout, "limit for name, connection and TLS"), \
+	OPTION_NUMBER(0, "max-redirects", "N", &(s)->max_redirects, "follow up to N redirects (10)"), \
+	OPTION_FLAG(0, "no-compression", &(s)->no_compression, "do not ask for a compressed answer"), \
+	OPTION_STRING_SECRET('u', "user", "NAME:PASSWORD", &(s)->user, "basic authentication (@FILE, env:NAME)"), \
+	OPTION_STRING_SECRET(0, "bearer", "TOKEN", &(s)->bearer, "bearer token (@FILE, env:NAME)"), \
+	OPTION_FLAG(0, "netrc", &(s)->netrc, "look up name and password in ~/.netrc"), \
+	OPTION_STRING_SECRET('x', "proxy", "URL", &(s)->proxy, "go through this proxy (@FILE, env:NAME)"), \
+	OPTION_STRING(0, "unix-socket", "PATH", &(s)->unix_socket, "connect to this socket instead of the host"), \
+	OPTION_LIST(0, "resolve", "HOST:PORT:ADDRESS", &(s)->resolve, "take this address for the host (repeatable)"), \
+	OPTION_STRING('A', "user-agent", "NAME", &(s)->user_agent, "send this User-Agent"), \
+	OPTION_STRING(0, "cacert", "FILE", &(s)->cacert, "trust the certificates in FILE (PEM) only"), \
+	OPTION_STRING(0, "cert", "FILE", &(s)->cert, "client certificate (PEM)"), \
+	OPTION_STRING(0, "key", "FILE", &(s)->key, "its private key (PEM), if not in the same file"), \
+	OPTION_FLAG('k', "insecure", &(s)->insecure, "do not verify the server's certificate")
+/* clang-format on */
+
+/* The defaults, which are those of the texts above. */
+void http_settings_init(struct http_settings *settings);
+
+/* Ends the program (2) if something in the settings, as given, cannot be right. Opens nothing. */
+void http_settings_check(const struct http_settings *settings);
+
+/*
+ * Makes the URL to use of one as people write it ("http://" may be missing), and one to show: without name, password, query
+ * and fragment ("?..." where a query was). Both are the caller's. Returns NULL, or what is wrong, and then makes neither.
+ */
+const char *http_url(const char *given, char **url, char **shown);
+
+/*
+ * Sets a handle up: all but the URL, the headers, the time limits (http.h keeps them) and what a request brings itself.
+ * resolve is that of http_settings_resolve, or NULL; it must outlive the handle.
+ */
+void http_settings_apply(const struct http_settings *settings, CURL *easy, struct curl_slist *resolve);
+
+/* The option --resolve for libcurl; the caller's, as the lists below. */
+struct curl_slist *http_settings_resolve(const struct http_settings *settings);
+
+/*
+ * The headers of the settings, and those of more (ended by NULL) whose names they lack. What libcurl would add of its own is
+ * not sent: an Expect with a large body, for whose answer it waits a second; without a body, a Content-Type.
+ */
+struct curl_slist *http_settings_headers(const struct http_settings *settings, const char *const *more, bool body);
+
+/* curl_easy_setopt, which never fails: libcurl has all that is asked for since 7.88, so a no is a broken installation. */
+#define HTTP_SET(easy, option, value) http_set_done(curl_easy_setopt(easy, option, value), #option)
+void http_set_done(CURLcode code, const char *option);
+
+#endif

@@ -1,5 +1,6 @@
 #include "common/json.h"
 
+#include <endian.h>
 #include <stdlib.h>
 #include <string.h>
 #ifdef __SSE2__
@@ -8,15 +9,26 @@
 
 #include "common/memory.h"
 
-enum { NOWHERE = 0, SLOTLESS = -1, KEYS = 512, KEY_PLACES = 1024 };
+enum { NOWHERE = 0, SLOTLESS = -1, KEYS = 512 };
 
-/* A step of a wanted path; node 0 is the whole text. Children are a list, in any order. */
+/* A step of a wanted path; node 0 is the whole text. The children of a node are a ring, the first behind the last. */
 struct json_want_node {
 	char *name; /* of a member; NULL: an element */
+	uint64_t head;
 	size_t length, index;
 	int slot;
-	uint32_t child, sibling;
+	uint32_t last, next; /* the last child; the next child of the same parent */
 };
+
+/* The first eight bytes, or all, zeros behind them: most keys differ in these or in their length. Reads eight bytes. */
+static inline uint64_t head_of(const char *key, size_t length)
+{
+	uint64_t head;
+
+	memcpy(&head, key, sizeof(head));
+	head = le64toh(head);
+	return length < 8 ? head & ((1ULL << length * 8) - 1) : head;
+}
 
 static uint32_t add_node(struct json_want *want, struct json_want_node node)
 {
@@ -39,20 +51,28 @@ static uint32_t root_node(struct json_want *want)
 static uint32_t child_node(struct json_want *want, uint32_t parent, const char *name, size_t length, size_t index)
 {
 	struct json_want_node node = {.length = length, .index = index, .slot = SLOTLESS};
+	uint32_t last = want->nodes[parent].last, child = last;
 
-	for (uint32_t c = want->nodes[parent].child; c != NOWHERE; c = want->nodes[c].sibling) {
-		struct json_want_node *n = &want->nodes[c];
+	while (last != NOWHERE) {
+		struct json_want_node *n = &want->nodes[child];
 
 		if (name ? n->name && n->length == length && memcmp(n->name, name, length) == 0
 		         : !n->name && n->index == index)
-			return c;
+			return child;
+		child = n->next;
+		if (child == last)
+			break;
 	}
 	if (name) {
-		node.name = xmalloc(length);
+		node.name = xcalloc(length + sizeof(node.head), 1);
 		memcpy(node.name, name, length);
+		node.head = head_of(node.name, length);
 	}
-	node.sibling = want->nodes[parent].child;
-	return want->nodes[parent].child = add_node(want, node);
+	child = add_node(want, node); /* which may move the nodes */
+	want->nodes[child].next = last == NOWHERE ? child : want->nodes[last].next;
+	want->nodes[last == NOWHERE ? child : last].next = child;
+	want->nodes[parent].last = child;
+	return child;
 }
 
 static int take_slot(struct json_want *want, uint32_t node)
@@ -72,15 +92,18 @@ static bool word_byte(unsigned char c)
 	return c == '_' || c >= 0x80 || (c >= '0' && c <= '9') || ((c | 0x20) >= 'a' && (c | 0x20) <= 'z');
 }
 
-/* A quoted name at *path: its node; advances *path. Escapes are "\"" and "\\" only. */
-static const char *quoted_node(struct json_want *want, uint32_t *node, const char *path)
+/* A quoted name at path: its node; returns what is behind it, or NULL. */
+static const char *quoted_node(struct json_want *want, uint32_t *node, const char *path, const char **mistake)
 {
 	char *name = xmalloc(strlen(path));
 	size_t length = 0;
 
+	*mistake = "a quote is not closed";
 	for (path++; *path && *path != '"'; path++) {
-		if (*path == '\\' && (path[1] == '"' || path[1] == '\\'))
-			path++;
+		if (*path == '\\' && *++path != '"' && *path != '\\') {
+			*mistake = "in a quoted name a backslash stands before '\"' or '\\' only";
+			break;
+		}
 		name[length++] = *path;
 	}
 	if (*path == '"')
@@ -94,9 +117,9 @@ static const char *bracket_node(struct json_want *want, uint32_t *node, const ch
 	size_t index = 0;
 
 	if (*++path == '"') {
-		path = quoted_node(want, node, path);
+		path = quoted_node(want, node, path, mistake);
 		if (!path)
-			return *mistake = "a quote is not closed", NULL;
+			return NULL;
 	} else {
 		if (*path < '0' || *path > '9')
 			return *mistake = "brackets hold an index from 0 on, or a quoted name", NULL;
@@ -111,6 +134,18 @@ static const char *bracket_node(struct json_want *want, uint32_t *node, const ch
 	return path + 1;
 }
 
+static const char *name_node(struct json_want *want, uint32_t *node, const char *path, const char **mistake)
+{
+	const char *name = path;
+
+	while (word_byte((unsigned char)*path))
+		path++;
+	if (path == name || (*path && !strchr(".[\"", *path)))
+		return *mistake = "a name is missing, or has to be quoted", NULL;
+	*node = child_node(want, *node, name, (size_t)(path - name), 0);
+	return path;
+}
+
 int json_want_path(struct json_want *want, const char *path, const char **mistake)
 {
 	uint32_t node = root_node(want);
@@ -120,30 +155,19 @@ int json_want_path(struct json_want *want, const char *path, const char **mistak
 		return *mistake = "the path is empty", -1;
 	if (strcmp(path, ".") == 0)
 		return take_slot(want, node);
-	for (; *path; first = false) {
+	for (; path && *path; first = false) {
 		if (*path == '.')
 			path++;
 		else if (!first && *path != '[')
 			return *mistake = "a dot or a bracket is missing between two names", -1;
-		if (*path == '[') {
+		if (*path == '[')
 			path = bracket_node(want, &node, path, mistake);
-		} else if (*path == '"') {
-			path = quoted_node(want, &node, path);
-			if (!path)
-				*mistake = "a quote is not closed";
-		} else {
-			const char *name = path;
-
-			while (word_byte((unsigned char)*path))
-				path++;
-			if (path == name)
-				return *mistake = "a name is missing, or has to be quoted", -1;
-			node = child_node(want, node, name, (size_t)(path - name), 0);
-		}
-		if (!path)
-			return -1;
+		else if (*path == '"')
+			path = quoted_node(want, &node, path, mistake);
+		else
+			path = name_node(want, &node, path, mistake);
 	}
-	return take_slot(want, node);
+	return path ? take_slot(want, node) : -1;
 }
 
 void json_want_free(struct json_want *want)
@@ -154,9 +178,10 @@ void json_want_free(struct json_want *want)
 	*want = (struct json_want){0};
 }
 
-bool json_utf8(const char *bytes, size_t length)
+/* How many bytes from the first on are valid UTF-8. */
+static size_t utf8_length(const char *bytes, size_t length)
 {
-	const unsigned char *s = (const unsigned char *)bytes, *end = s + length;
+	const unsigned char *first = (const unsigned char *)bytes, *s = first, *end = s + length;
 
 	while (s < end) {
 		uint64_t eight;
@@ -176,7 +201,7 @@ bool json_utf8(const char *bytes, size_t length)
 		}
 		/* RFC 3629: the second byte's range is what excludes overlong forms, surrogates and the rest above U+10FFFF. */
 		if (*s < 0xc2 || *s > 0xf4)
-			return false;
+			break;
 		more = *s < 0xe0 ? 1 : *s < 0xf0 ? 2 : 3;
 		if (*s == 0xe0)
 			low = 0xa0;
@@ -187,13 +212,18 @@ bool json_utf8(const char *bytes, size_t length)
 		else if (*s == 0xf4)
 			high = 0x8f;
 		if (end - s <= more || s[1] < low || s[1] > high)
-			return false;
+			break;
 		for (int i = 2; i <= more; i++)
 			if ((s[i] & 0xc0) != 0x80)
-				return false;
+				return (size_t)(s - first);
 		s += more + 1;
 	}
-	return true;
+	return (size_t)(s - first);
+}
+
+bool json_utf8(const char *bytes, size_t length)
+{
+	return utf8_length(bytes, length) == length;
 }
 
 /* The value of four hexadecimal digits, or -1. */
@@ -250,10 +280,11 @@ bool json_string_is(const char *string, size_t length, const char *bytes, size_t
 	return bytes == stop;
 }
 
-/* What sixteen bytes of a string hold, a bit for each byte. */
+/* What sixteen bytes of a string hold, a bit for each byte; only those up to the first special one count. */
 struct look {
 	unsigned special; /* '"', '\\' and control bytes */
-	unsigned high;    /* not ASCII */
+	unsigned high; /* not ASCII */
+	unsigned del; /* 0x7f */
 };
 
 #ifdef __SSE2__
@@ -267,6 +298,7 @@ static inline struct look look_at(const char *s)
 	return (struct look){
 		.special = (unsigned)_mm_movemask_epi8(_mm_or_si128(_mm_or_si128(quote, backslash), control)),
 		.high = (unsigned)_mm_movemask_epi8(bytes),
+		.del = (unsigned)_mm_movemask_epi8(_mm_cmpeq_epi8(bytes, _mm_set1_epi8(0x7f))),
 	};
 }
 #else
@@ -274,11 +306,12 @@ static inline struct look look_at(const char *s)
 {
 	struct look look = {0};
 
-	for (int i = 0; i < 16; i++) {
+	for (int i = 0; i < 16 && !look.special; i++) {
 		unsigned char c = (unsigned char)s[i];
 
 		look.special |= (unsigned)(c == '"' || c == '\\' || c < 0x20) << i;
 		look.high |= (unsigned)(c >> 7) << i;
+		look.del |= (unsigned)(c == 0x7f) << i;
 	}
 	return look;
 }
@@ -286,19 +319,22 @@ static inline struct look look_at(const char *s)
 
 /* A container that is open. */
 struct frame {
-	uint32_t node; /* what is wanted of it, or NOWHERE */
+	uint32_t node; /* what is wanted of it, or UINT32_MAX */
+	uint32_t last; /* the child of the node that was found last: the search goes on behind it; or NOWHERE */
 	uint32_t object; /* which object of the text it is, for its keys; 0: an array */
-	size_t index;  /* of the current element or member */
+	size_t index; /* of the current element or member */
 	const char *at;
 	unsigned flags; /* what was found before it began */
 };
 
-/* The keys of all objects of a text, to find one that comes twice. */
+/* The keys of all objects of a text, to find one that comes twice: a hash table with open addressing. */
 struct keys {
 	uint32_t count, objects;
-	uint16_t places[KEY_PLACES]; /* index of a key + 1, or 0 */
+	uint32_t mask; /* of the places in use, a power of two less one */
+	uint16_t places[2 * KEYS]; /* index of a key + 1, or 0 */
 	struct {
 		const char *at;
+		uint64_t head;
 		uint32_t length, object;
 	} key[KEYS];
 };
@@ -308,30 +344,33 @@ struct scan {
 	const struct json_want *want;
 	struct json_span *spans;
 	struct json_result *result;
-	struct keys *keys;
 	uint64_t touched; /* nodes met in this text, of the first 64 */
-	unsigned flags;   /* of what was scanned so far */
+	unsigned flags; /* of what was scanned so far */
 };
 
 /* Where the string ends (behind its quote), or NULL: wrong. s is behind the opening quote. */
-static inline __attribute__((always_inline)) const char *scan_string(struct scan *scan, const char *s,
-                                                                      unsigned *flags, const bool facts)
+static inline __attribute__((always_inline)) const char *scan_string(struct scan *scan, const char *s, unsigned *flags,
+                                                                     const bool facts)
 {
 	const char *first = s;
-	unsigned high = 0;
+	unsigned high = 0, del = 0;
 
 	for (;;) {
 		struct look look = look_at(s);
+		unsigned before;
 		int code;
 
 		if (!look.special) {
 			high |= look.high;
+			del |= look.del;
 			s += 16;
 			if (s >= scan->end)
 				goto unterminated;
 			continue;
 		}
-		high |= look.high & (look.special - 1) & ~look.special;
+		before = (look.special - 1) & ~look.special;
+		high |= look.high & before;
+		del |= look.del & before;
 		s += __builtin_ctz(look.special);
 		if (s >= scan->end)
 			goto unterminated;
@@ -370,6 +409,7 @@ static inline __attribute__((always_inline)) const char *scan_string(struct scan
 			code = scan->end - s < 6 || s[0] != '\\' || s[1] != 'u' ? -1 : hex4(s + 2);
 			if (code < 0xdc00 || code > 0xdfff) {
 				scan->result->error = "high surrogate without its low one";
+				s -= 6;
 				goto wrong;
 			}
 			s += 6;
@@ -378,14 +418,17 @@ static inline __attribute__((always_inline)) const char *scan_string(struct scan
 			scan->result->error = "unknown escape in a string";
 			goto wrong;
 		}
-		if (s >= scan->end)
-			goto unterminated;
 	}
-	if (high && !json_utf8(first, (size_t)(s - first))) {
-		scan->result->error = "invalid UTF-8 in a string";
-		goto wrong;
+	if (high) {
+		size_t length = (size_t)(s - first), valid = utf8_length(first, length);
+
+		if (valid < length) {
+			scan->result->error = "invalid UTF-8 in a string";
+			s = first + valid;
+			goto wrong;
+		}
 	}
-	if (facts && memchr(first, 0x7f, (size_t)(s - first)))
+	if (facts && del)
 		*flags |= JSON_RESTRING;
 	return s + 1;
 unterminated:
@@ -401,20 +444,24 @@ static inline bool is_digit(const char *s, const char *end)
 	return s < end && (unsigned char)(*s - '0') < 10;
 }
 
-/* How jq would write the number; the rules are those measured with libjq 1.6, 1.7 and 1.8. */
+/*
+ * How jq would write the number; the rules are those measured with libjq 1.6, 1.7 and 1.8. Doubles keep fifteen
+ * digits, and sixteen if the first is less than 4: all of them are less than 2^52 then, and so no two of these
+ * decimals are nearest to the same double.
+ */
 static unsigned number_facts(const char *whole, const char *point, const char *end)
 {
 	size_t digits = (size_t)(point - whole), behind = point < end ? (size_t)(end - point - 1) : 0, zeros = 0;
 	unsigned flags = 0;
 
 	if (*whole != '0') {
-		if (digits + behind > 15 || (behind > 0 && end[-1] == '0'))
+		if (digits + behind > 15u + (*whole < '4') || (behind > 0 && end[-1] == '0'))
 			flags |= JSON_RENUMBER;
 		return flags;
 	}
 	while (zeros < behind && point[1 + zeros] == '0')
 		zeros++;
-	if (behind > 0 && (zeros > 3 || end[-1] == '0' || behind - zeros > 15))
+	if (behind > 0 && (zeros > 3 || end[-1] == '0' || behind - zeros > 15u + (point[1 + zeros] < '4')))
 		flags |= JSON_RENUMBER;
 	if (zeros > (zeros == behind ? 6 : 5))
 		flags |= JSON_RENUMBER_EXACT;
@@ -423,7 +470,7 @@ static unsigned number_facts(const char *whole, const char *point, const char *e
 
 /* Where the number ends, or NULL: wrong. */
 static inline __attribute__((always_inline)) const char *scan_number(struct scan *scan, const char *s, unsigned *flags,
-                                                                      const bool facts)
+                                                                     const bool facts)
 {
 	const char *end = scan->end, *whole, *point;
 
@@ -469,11 +516,17 @@ wrong:
 
 static void forget(struct scan *scan, uint32_t node)
 {
-	for (uint32_t c = scan->want->nodes[node].child; c != NOWHERE; c = scan->want->nodes[c].sibling) {
-		if (scan->want->nodes[c].slot != SLOTLESS)
-			scan->spans[scan->want->nodes[c].slot].kind = JSON_NONE;
-		forget(scan, c);
-	}
+	const struct json_want_node *nodes = scan->want->nodes;
+	uint32_t last = nodes[node].last, child = last;
+
+	if (last == NOWHERE)
+		return;
+	do {
+		child = nodes[child].next;
+		if (nodes[child].slot != SLOTLESS)
+			scan->spans[nodes[child].slot].kind = JSON_NONE;
+		forget(scan, child);
+	} while (child != last);
 }
 
 /* A member that is wanted begins: if it came before, what was found in it no longer counts. */
@@ -487,52 +540,64 @@ static inline uint32_t enter(struct scan *scan, uint32_t node)
 	return node;
 }
 
-static inline uint32_t find_member(struct scan *scan, uint32_t parent, const char *key, size_t length, bool escaped)
+/* Members mostly come in the order they are wanted in, so the next one is tried first. */
+static inline uint32_t find_member(struct scan *scan, struct frame *frame, const char *key, size_t length, bool escaped)
 {
 	const struct json_want_node *nodes = scan->want->nodes;
+	uint64_t head = head_of(key, length);
+	uint32_t child = frame->last;
 
-	for (uint32_t c = nodes[parent].child; c != NOWHERE; c = nodes[c].sibling) {
-		if (!nodes[c].name)
-			continue;
-		if (escaped ? json_string_is(key - 1, length + 2, nodes[c].name, nodes[c].length)
-		            : nodes[c].length == length && memcmp(nodes[c].name, key, length) == 0)
-			return enter(scan, c);
-	}
+	do {
+		const struct json_want_node *n;
+
+		child = nodes[child].next;
+		n = &nodes[child];
+		if (n->name && (escaped ? json_string_is(key - 1, length + 2, n->name, n->length)
+		                        : n->length == length && n->head == head &&
+		                                  (length <= 8 || memcmp(n->name, key, length) == 0)))
+			return enter(scan, frame->last = child);
+	} while (child != frame->last);
 	return NOWHERE;
 }
 
-static inline uint32_t find_element(struct scan *scan, uint32_t parent, size_t index)
+static inline uint32_t find_element(struct scan *scan, struct frame *frame)
 {
 	const struct json_want_node *nodes = scan->want->nodes;
+	uint32_t child = frame->last;
 
-	for (uint32_t c = nodes[parent].child; c != NOWHERE; c = nodes[c].sibling)
-		if (!nodes[c].name && nodes[c].index == index)
-			return enter(scan, c);
+	do {
+		child = nodes[child].next;
+		if (!nodes[child].name && nodes[child].index == frame->index)
+			return enter(scan, frame->last = child);
+	} while (child != frame->last);
 	return NOWHERE;
 }
 
 /* True if the object has the key already, or if that cannot be told. */
 static bool key_again(struct keys *keys, uint32_t object, const char *key, size_t length)
 {
-	uint32_t hash = object * 0x9e3779b1u ^ (uint32_t)length;
+	uint64_t head = head_of(key, length), hash = head ^ (uint64_t)object << 32 ^ length;
 	uint32_t place;
 
 	if (keys->count == KEYS)
 		return true;
-	for (size_t i = 0; i < length; i++)
-		hash = (hash ^ (unsigned char)key[i]) * 0x01000193u;
-	hash ^= hash >> 15;
-	for (place = hash % KEY_PLACES; keys->places[place]; place = (place + 1) % KEY_PLACES) {
-		uint32_t k = keys->places[place] - 1u;
+	if (length > 8)
+		hash = hash * 0x9e3779b97f4a7c15U + head_of(key + length - 8, 8);
+	/* The last bytes of a key are where keys differ most, and here the highest bits: they are to count, too. */
+	hash ^= hash >> 32;
+	place = (uint32_t)(hash * 0x9e3779b97f4a7c15U >> 40);
+	for (; keys->places[place & keys->mask]; place++) {
+		uint32_t k = keys->places[place & keys->mask] - 1u;
 
-		if (keys->key[k].object == object && keys->key[k].length == length &&
-		    memcmp(keys->key[k].at, key, length) == 0)
+		if (keys->key[k].head == head && keys->key[k].length == length && keys->key[k].object == object &&
+		    (length <= 8 || memcmp(keys->key[k].at, key, length) == 0))
 			return true;
 	}
 	keys->key[keys->count].at = key;
+	keys->key[keys->count].head = head;
 	keys->key[keys->count].length = (uint32_t)length;
 	keys->key[keys->count].object = object;
-	keys->places[place] = (uint16_t)++keys->count;
+	keys->places[place & keys->mask] = (uint16_t)++keys->count;
 	return false;
 }
 
@@ -549,31 +614,32 @@ static inline bool word_is(const char *s, const char *end, const char *word, siz
 }
 
 /* Skips white space before the next token, of which there must be one. */
-#define NEXT_TOKEN()                                                                                                   \
-	do {                                                                                                           \
-		if (s >= end || (unsigned char)*s <= ' ') {                                                            \
-			const char *from = s;                                                                          \
-			s = skip_space(s, end);                                                                        \
-			if (s > from)                                                                                  \
-				scan->flags |= JSON_SPACED;                                                            \
-			if (s >= end)                                                                                  \
-				goto ended;                                                                            \
-		}                                                                                                      \
+#define NEXT_TOKEN()                                        \
+	do {                                                \
+		if (s >= end || (unsigned char)*s <= ' ') { \
+			const char *from = s;               \
+			s = skip_space(s, end);             \
+			if (s > from)                       \
+				scan->flags |= JSON_SPACED; \
+			if (s >= end)                       \
+				goto ended;                 \
+		}                                           \
 	} while (0)
 
 /*
- * The one pass. `facts` is constant in each of its two copies, so that the plain one pays
- * nothing for what the other finds out.
+ * The one pass. Whether there are facts to find out, and keys for it, is constant in each of its two copies, so that
+ * the plain one pays nothing for what the other does.
  */
-static inline __attribute__((always_inline)) bool scan_text(struct scan *scan, const bool facts)
+static inline __attribute__((always_inline)) bool scan_text(struct scan *scan, struct keys *keys)
 {
+	const bool facts = keys;
 	struct frame frames[JSON_DEPTH + 1];
 	struct frame *top = frames; /* frames[0] is no container: the text */
 	const struct json_want_node *nodes = scan->want ? scan->want->nodes : NULL;
 	const char *s = scan->start, *end = scan->end, *at, *close;
 	bool wanting = scan->want && scan->want->count > 0;
 	uint32_t node; /* of the current value, if inside a wanted region */
-	bool inside;   /* the current value is a node */
+	bool inside; /* the current value is a node */
 	enum json_kind kind;
 	unsigned flags;
 
@@ -634,6 +700,7 @@ value:
 		top++;
 		top->at = at;
 		top->node = inside ? node : UINT32_MAX;
+		top->last = inside ? nodes[node].last : NOWHERE;
 		top->index = 0;
 		top->flags = scan->flags;
 		scan->flags = 0;
@@ -644,7 +711,7 @@ value:
 				goto close;
 			goto element;
 		}
-		top->object = facts ? ++scan->keys->objects : 1;
+		top->object = facts ? ++keys->objects : 1;
 		NEXT_TOKEN();
 		if (*s == '}') {
 			scan->result->members = 0;
@@ -689,9 +756,9 @@ record:
 	goto wrong;
 
 element:
-	inside = top->node != UINT32_MAX && nodes[top->node].child != NOWHERE;
+	inside = top->last != NOWHERE;
 	if (inside) {
-		node = find_element(scan, top->node, top->index);
+		node = find_element(scan, top);
 		inside = node != NOWHERE;
 	}
 	goto value;
@@ -707,14 +774,12 @@ member:
 	if (!s)
 		return false;
 	close = s - 1;
-	if (facts) {
-		if ((flags & JSON_ESCAPED) || key_again(scan->keys, top->object, at, (size_t)(close - at)))
-			flags |= JSON_DUPLICATE;
-		scan->flags |= flags;
-	}
-	inside = top->node != UINT32_MAX && nodes[top->node].child != NOWHERE;
+	if (facts && ((flags & JSON_ESCAPED) || key_again(keys, top->object, at, (size_t)(close - at))))
+		flags |= JSON_DUPLICATE;
+	scan->flags |= flags;
+	inside = top->last != NOWHERE;
 	if (inside) {
-		node = find_member(scan, top->node, at, (size_t)(close - at), flags & JSON_ESCAPED);
+		node = find_member(scan, top, at, (size_t)(close - at), flags & JSON_ESCAPED);
 		inside = node != NOWHERE;
 	}
 	NEXT_TOKEN();
@@ -757,17 +822,21 @@ wrong:
 
 static bool scan_plain(struct scan *scan)
 {
-	return scan_text(scan, false);
+	return scan_text(scan, NULL);
 }
 
 static bool scan_facts(struct scan *scan)
 {
 	struct keys keys;
+	size_t places = 16;
 
+	/* The shortest member has five bytes, so half of the places stay empty. */
+	while (places < 2 * KEYS && places < (size_t)(scan->end - scan->start) / 2)
+		places *= 2;
 	keys.count = keys.objects = 0;
-	memset(keys.places, 0, sizeof(keys.places));
-	scan->keys = &keys;
-	return scan_text(scan, true);
+	keys.mask = (uint32_t)places - 1;
+	memset(keys.places, 0, places * sizeof(keys.places[0]));
+	return scan_text(scan, &keys);
 }
 
 bool json_scan(const char *text, size_t length, const struct json_want *want, struct json_span *spans, int ask,

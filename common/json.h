@@ -11,9 +11,9 @@
  *
  * Agreement with libjq: what json_scan accepts as one value, libjq (1.6 to 1.8) accepts too, and
  * a text whose facts say canonical is byte for byte what `jq -c .` prints. libjq accepts more, which
- * json_scan refuses: numbers such as "01", ".5", "+1" and "nan"; NUL and 0x1f in strings (1.6);
- * invalid UTF-8 (libjq puts U+FFFD); several values in a text; a byte order mark; nesting
- * beyond JSON_DEPTH.
+ * json_scan refuses: numbers such as "01", ".5", "+1" and "nan"; NUL where a number may be or end, \v and \f before
+ * one; NUL and 0x1f in strings, anything behind a record separator, 0x1e (1.6); invalid UTF-8 (libjq puts U+FFFD);
+ * several values in a text; a byte order mark; nesting beyond JSON_DEPTH. test/unit/json_libjq.c holds it to this.
  *
  * Pure: no input, no output, no allocation outside json_want_*.
  */
@@ -69,7 +69,8 @@ struct json_want {
 /*
  * Adds a path and gives it the next slot (0, 1, …), which is returned; -1 if the path is
  * malformed, and then *mistake says why. A path given twice has one slot. Paths are jq's: ".a.b[0]", ".\"odd name\"", ".[\"odd\"]";
- * the dot in front may be left out; "." is the whole. Indexes count from 0.
+ * the dot in front may be left out; "." is the whole. Indexes count from 0. Within quotes a backslash stands before a
+ * quote or a backslash only.
  */
 int json_want_path(struct json_want *want, const char *path, const char **mistake);
 /* The member of the top object with this very name. */

@@ -172,11 +172,9 @@ static struct json_span value_at(const char *s)
 	case '[':
 		span.kind = *s == '{' ? JSON_OBJECT : JSON_ARRAY;
 		do {
-			unsigned ignored = 0;
-
 			depth += *s == '{' || *s == '[';
 			depth -= *s == '}' || *s == ']';
-			s = *s == '"' ? skip_string(s, &ignored) : s + 1;
+			s = *s == '"' ? skip_string(s, &span.flags) : s + 1;
 		} while (depth > 0);
 		span.length = (size_t)(s - span.at);
 		return span;
@@ -214,7 +212,7 @@ double json_number(const struct json_span *number)
 
 	if (*s == '-')
 		s++;
-	for (; s < end && count <= 15; s++) {
+	for (; s < end && count <= 16; s++) {
 		if (*s == '.') {
 			point = true;
 		} else if (*s >= '0' && *s <= '9') {
@@ -225,8 +223,8 @@ double json_number(const struct json_span *number)
 			break;
 		}
 	}
-	/* Up to 15 digits and a small power of ten: both are exact doubles, so one division rounds once. */
-	if (s == end && count <= 15 && behind <= 22) {
+	/* A whole number up to 2^53 and a small power of ten: both are exact doubles, so one division rounds once. */
+	if (s == end && digits <= 1ULL << 53 && behind <= 22) {
 		value = (double)digits / powers[behind];
 		return *number->at == '-' ? -value : value;
 	}
@@ -250,7 +248,8 @@ void json_add_base64(struct text *text, const void *bytes, size_t length)
 	text_reserve(text, (length + 2) / 3 * 4);
 	out = text->data + text->length;
 	for (; length > 0; s += 3) {
-		unsigned group = (unsigned)s[0] << 16 | (length > 1 ? (unsigned)s[1] << 8 : 0) | (length > 2 ? s[2] : 0);
+		unsigned group =
+			(unsigned)s[0] << 16 | (length > 1 ? (unsigned)s[1] << 8 : 0) | (length > 2 ? s[2] : 0);
 
 		*out++ = digits[group >> 18];
 		*out++ = digits[group >> 12 & 63];

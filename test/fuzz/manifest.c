@@ -1,0 +1,89 @@
+// with: cmd/flow/manifest.c cmd/flow/settings.c cmd/flow/graph.c cmd/flow/schema.c cmd/flow/document.c cmd/flow/node.c cmd/flow/mistakes.c cmd/flow/shell.c cmd/flow/scanner.c cmd/flow/restart.c common/text.c common/memory.c common/message.c common/option.c common/unit.c -lyaml
+/*
+ * manifest: any text. Whatever is said of it has a place in it; what is accepted is a line of stages with all they need.
+ */
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "cmd/flow/manifest.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static void check(bool holds)
+{
+	if (!holds)
+		abort();
+}
+
+static void check_settings(const struct manifest_settings *settings, size_t inherited)
+{
+	check(settings->delivery == DELIVERY_FAST && settings->protocol == PROTOCOL_ASYNC);
+	check(settings->when_full == WHEN_FULL_BLOCK);
+	check(settings->restart.min > 0 && settings->restart.min <= settings->restart.max);
+	check(settings->restart.limit > 0 && settings->restart.limit <= RESTART_LIMIT_MAX);
+	check(settings->restart.within > 0 && settings->restart.reset > 0);
+	check(settings->stop_timeout >= 0 && settings->buffer >= 4096);
+	check(settings->env.count == settings->secrets.count && settings->env.count >= inherited);
+	for (size_t i = 0; i < settings->env.count; i++)
+		check(strchr(settings->env.items[i], '=') > settings->env.items[i]);
+}
+
+static void check_name(const char *name)
+{
+	static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-";
+
+	check(*name && *name != '-' && strlen(name) <= MANIFEST_NAME && !name[strspn(name, letters)]);
+}
+
+static void check_pipeline(const struct manifest *manifest, const struct manifest_pipeline *pipeline)
+{
+	check_name(pipeline->name);
+	check_settings(&pipeline->settings, manifest->settings.env.count);
+	check(pipeline->count > 0 && pipeline->count <= MANIFEST_MOST);
+	for (size_t i = 0; i < pipeline->count; i++) {
+		const struct manifest_stage *stage = &pipeline->stages[i];
+
+		check_name(stage->name);
+		check(*stage->run && stage->place.line > 0 && stage->place.column > 0);
+		check(stage->from_count == (i > 0) && (i == 0 || stage->from[0] == i - 1));
+		check_settings(&stage->settings, pipeline->settings.env.count);
+		for (size_t j = 0; j < i; j++)
+			check(strcmp(stage->name, pipeline->stages[j].name) != 0);
+	}
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	int fd = memfd_create("flow", MFD_CLOEXEC);
+	struct mistakes mistakes = {0};
+	struct manifest manifest;
+	size_t lines = 1;
+	char path[40];
+
+	check(fd >= 0 && write(fd, data, size) == (ssize_t)size);
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	manifest_load(&manifest, path, &mistakes);
+	for (size_t i = 0; i < size; i++)
+		lines += data[i] == '\n' || data[i] == '\r' || data[i] >= 0x80;
+	for (size_t i = 0; i < mistakes.count; i++) {
+		check(mistakes.items[i].place.line > 0 && mistakes.items[i].place.line <= lines);
+		check(mistakes.items[i].place.column > 0 && mistakes.items[i].place.column <= size + 1);
+		check(*mistakes.items[i].text);
+	}
+	check(manifest.name && manifest.directory && manifest.path);
+	if (mistakes.count == 0) {
+		check_name(manifest.name);
+		check_settings(&manifest.settings, 0);
+		check(manifest.count > 0);
+		for (size_t i = 0; i < manifest.count; i++)
+			check_pipeline(&manifest, &manifest.pipelines[i]);
+	}
+	mistakes_free(&mistakes);
+	manifest_free(&manifest);
+	close(fd);
+	return 0;
+}

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "common/json_text.h"
+#include "common/utf8.h"
 #include "common/message.h"
 #include "common/unit.h"
 
@@ -103,7 +104,7 @@ int dead_letters_add(struct dead_letters *letters, const char *error, uint64_t n
 {
 	if (!letters->path)
 		return 0;
-	if (!json_utf8(line, length)) {
+	if (!utf8_valid(line, length)) {
 		if (dead_letters_begin(letters, error, number) < 0 || dead_letters_piece(letters, line, length) < 0)
 			return -1;
 		return dead_letters_end(letters);

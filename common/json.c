@@ -1,230 +1,12 @@
 #include "common/json.h"
 
-#include <endian.h>
-#include <stdlib.h>
 #include <string.h>
 #ifdef __SSE2__
 #include <emmintrin.h>
 #endif
 
-#include "common/memory.h"
-
-enum { NOWHERE = 0, SLOTLESS = -1, KEYS = 512 };
-
-/* A step of a wanted path; node 0 is the whole text. The children of a node are a ring, the first behind the last. */
-struct json_want_node {
-	char *name; /* of a member; NULL: an element */
-	uint64_t head;
-	size_t length, index;
-	int slot;
-	uint32_t last, next; /* the last child; the next child of the same parent */
-};
-
-/* The first eight bytes, or all, zeros behind them: most keys differ in these or in their length. Reads eight bytes. */
-static inline uint64_t head_of(const char *key, size_t length)
-{
-	uint64_t head;
-
-	memcpy(&head, key, sizeof(head));
-	head = le64toh(head);
-	return length < 8 ? head & ((1ULL << length * 8) - 1) : head;
-}
-
-static uint32_t add_node(struct json_want *want, struct json_want_node node)
-{
-	if (want->count == want->capacity) {
-		want->capacity = want->capacity ? want->capacity * 2 : 16;
-		want->nodes = xreallocarray(want->nodes, want->capacity, sizeof(*want->nodes));
-	}
-	want->nodes[want->count] = node;
-	return (uint32_t)want->count++;
-}
-
-static uint32_t root_node(struct json_want *want)
-{
-	if (want->count == 0)
-		add_node(want, (struct json_want_node){.slot = SLOTLESS});
-	return 0;
-}
-
-/* The child for a member (name) or an element (no name), made if it is not there. */
-static uint32_t child_node(struct json_want *want, uint32_t parent, const char *name, size_t length, size_t index)
-{
-	struct json_want_node node = {.length = length, .index = index, .slot = SLOTLESS};
-	uint32_t last = want->nodes[parent].last, child = last;
-
-	while (last != NOWHERE) {
-		struct json_want_node *n = &want->nodes[child];
-
-		if (name ? n->name && n->length == length && memcmp(n->name, name, length) == 0
-		         : !n->name && n->index == index)
-			return child;
-		child = n->next;
-		if (child == last)
-			break;
-	}
-	if (name) {
-		node.name = xcalloc(length + sizeof(node.head), 1);
-		memcpy(node.name, name, length);
-		node.head = head_of(node.name, length);
-	}
-	child = add_node(want, node); /* which may move the nodes */
-	want->nodes[child].next = last == NOWHERE ? child : want->nodes[last].next;
-	want->nodes[last == NOWHERE ? child : last].next = child;
-	want->nodes[parent].last = child;
-	return child;
-}
-
-static int take_slot(struct json_want *want, uint32_t node)
-{
-	if (want->nodes[node].slot == SLOTLESS)
-		want->nodes[node].slot = (int)want->slots++;
-	return want->nodes[node].slot;
-}
-
-int json_want_member(struct json_want *want, const char *name, size_t length)
-{
-	return take_slot(want, child_node(want, root_node(want), name, length, 0));
-}
-
-static bool word_byte(unsigned char c)
-{
-	return c == '_' || c >= 0x80 || (c >= '0' && c <= '9') || ((c | 0x20) >= 'a' && (c | 0x20) <= 'z');
-}
-
-/* A quoted name at path: its node; returns what is behind it, or NULL. */
-static const char *quoted_node(struct json_want *want, uint32_t *node, const char *path, const char **mistake)
-{
-	char *name = xmalloc(strlen(path));
-	size_t length = 0;
-
-	*mistake = "a quote is not closed";
-	for (path++; *path && *path != '"'; path++) {
-		if (*path == '\\' && *++path != '"' && *path != '\\') {
-			*mistake = "in a quoted name a backslash stands before '\"' or '\\' only";
-			break;
-		}
-		name[length++] = *path;
-	}
-	if (*path == '"')
-		*node = child_node(want, *node, name, length, 0);
-	free(name);
-	return *path == '"' ? path + 1 : NULL;
-}
-
-static const char *bracket_node(struct json_want *want, uint32_t *node, const char *path, const char **mistake)
-{
-	size_t index = 0;
-
-	if (*++path == '"') {
-		path = quoted_node(want, node, path, mistake);
-		if (!path)
-			return NULL;
-	} else {
-		if (*path < '0' || *path > '9')
-			return *mistake = "brackets hold an index from 0 on, or a quoted name", NULL;
-		for (; *path >= '0' && *path <= '9'; path++)
-			if (__builtin_mul_overflow(index, 10, &index) ||
-			    __builtin_add_overflow(index, (size_t)(*path - '0'), &index))
-				return *mistake = "the index is too large", NULL;
-		*node = child_node(want, *node, NULL, 0, index);
-	}
-	if (*path != ']')
-		return *mistake = "a bracket is not closed", NULL;
-	return path + 1;
-}
-
-static const char *name_node(struct json_want *want, uint32_t *node, const char *path, const char **mistake)
-{
-	const char *name = path;
-
-	while (word_byte((unsigned char)*path))
-		path++;
-	if (path == name || (*path && !strchr(".[\"", *path)))
-		return *mistake = "a name is missing, or has to be quoted", NULL;
-	*node = child_node(want, *node, name, (size_t)(path - name), 0);
-	return path;
-}
-
-int json_want_path(struct json_want *want, const char *path, const char **mistake)
-{
-	uint32_t node = root_node(want);
-	bool first = true;
-
-	if (!*path)
-		return *mistake = "the path is empty", -1;
-	if (strcmp(path, ".") == 0)
-		return take_slot(want, node);
-	for (; path && *path; first = false) {
-		if (*path == '.')
-			path++;
-		else if (!first && *path != '[')
-			return *mistake = "a dot or a bracket is missing between two names", -1;
-		if (*path == '[')
-			path = bracket_node(want, &node, path, mistake);
-		else if (*path == '"')
-			path = quoted_node(want, &node, path, mistake);
-		else
-			path = name_node(want, &node, path, mistake);
-	}
-	return path ? take_slot(want, node) : -1;
-}
-
-void json_want_free(struct json_want *want)
-{
-	for (size_t i = 0; i < want->count; i++)
-		free(want->nodes[i].name);
-	free(want->nodes);
-	*want = (struct json_want){0};
-}
-
-/* How many bytes from the first on are valid UTF-8. */
-static size_t utf8_length(const char *bytes, size_t length)
-{
-	const unsigned char *first = (const unsigned char *)bytes, *s = first, *end = s + length;
-
-	while (s < end) {
-		uint64_t eight;
-		unsigned low = 0x80, high = 0xbf;
-		int more;
-
-		if (end - s >= 8) {
-			memcpy(&eight, s, 8);
-			if (!(eight & 0x8080808080808080ULL)) {
-				s += 8;
-				continue;
-			}
-		}
-		if (*s < 0x80) {
-			s++;
-			continue;
-		}
-		/* RFC 3629: the second byte's range is what excludes overlong forms, surrogates and the rest above U+10FFFF. */
-		if (*s < 0xc2 || *s > 0xf4)
-			break;
-		more = *s < 0xe0 ? 1 : *s < 0xf0 ? 2 : 3;
-		if (*s == 0xe0)
-			low = 0xa0;
-		else if (*s == 0xed)
-			high = 0x9f;
-		else if (*s == 0xf0)
-			low = 0x90;
-		else if (*s == 0xf4)
-			high = 0x8f;
-		if (end - s <= more || s[1] < low || s[1] > high)
-			break;
-		for (int i = 2; i <= more; i++)
-			if ((s[i] & 0xc0) != 0x80)
-				return (size_t)(s - first);
-		s += more + 1;
-	}
-	return (size_t)(s - first);
-}
-
-bool json_utf8(const char *bytes, size_t length)
-{
-	return utf8_length(bytes, length) == length;
-}
+#include "common/json_keys.h"
+#include "common/utf8.h"
 
 /* The value of four hexadecimal digits, or -1. */
 static int hex4(const char *s)
@@ -320,23 +102,12 @@ static inline struct look look_at(const char *s)
 /* A container that is open. */
 struct frame {
 	uint32_t node; /* what is wanted of it, or UINT32_MAX */
-	uint32_t last; /* the child of the node that was found last: the search goes on behind it; or NOWHERE */
+	uint32_t
+		last; /* the child of the node that was found last: the search goes on behind it; or JSON_WANT_NOWHERE */
 	uint32_t object; /* which object of the text it is, for its keys; 0: an array */
 	size_t index; /* of the current element or member */
 	const char *at;
 	unsigned flags; /* what was found before it began */
-};
-
-/* The keys of all objects of a text, to find one that comes twice: a hash table with open addressing. */
-struct keys {
-	uint32_t count, objects;
-	uint32_t mask; /* of the places in use, a power of two less one */
-	uint16_t places[2 * KEYS]; /* index of a key + 1, or 0 */
-	struct {
-		const char *at;
-		uint64_t head;
-		uint32_t length, object;
-	} key[KEYS];
 };
 
 struct scan {
@@ -519,11 +290,11 @@ static void forget(struct scan *scan, uint32_t node)
 	const struct json_want_node *nodes = scan->want->nodes;
 	uint32_t last = nodes[node].last, child = last;
 
-	if (last == NOWHERE)
+	if (last == JSON_WANT_NOWHERE)
 		return;
 	do {
 		child = nodes[child].next;
-		if (nodes[child].slot != SLOTLESS)
+		if (nodes[child].slot != JSON_WANT_SLOTLESS)
 			scan->spans[nodes[child].slot].kind = JSON_NONE;
 		forget(scan, child);
 	} while (child != last);
@@ -544,7 +315,7 @@ static inline uint32_t enter(struct scan *scan, uint32_t node)
 static inline uint32_t find_member(struct scan *scan, struct frame *frame, const char *key, size_t length, bool escaped)
 {
 	const struct json_want_node *nodes = scan->want->nodes;
-	uint64_t head = head_of(key, length);
+	uint64_t head = json_want_head(key, length);
 	uint32_t child = frame->last;
 
 	do {
@@ -557,7 +328,7 @@ static inline uint32_t find_member(struct scan *scan, struct frame *frame, const
 		                                  (length <= 8 || memcmp(n->name, key, length) == 0)))
 			return enter(scan, frame->last = child);
 	} while (child != frame->last);
-	return NOWHERE;
+	return JSON_WANT_NOWHERE;
 }
 
 static inline uint32_t find_element(struct scan *scan, struct frame *frame)
@@ -570,35 +341,7 @@ static inline uint32_t find_element(struct scan *scan, struct frame *frame)
 		if (!nodes[child].name && nodes[child].index == frame->index)
 			return enter(scan, frame->last = child);
 	} while (child != frame->last);
-	return NOWHERE;
-}
-
-/* True if the object has the key already, or if that cannot be told. */
-static bool key_again(struct keys *keys, uint32_t object, const char *key, size_t length)
-{
-	uint64_t head = head_of(key, length), hash = head ^ (uint64_t)object << 32 ^ length;
-	uint32_t place;
-
-	if (keys->count == KEYS)
-		return true;
-	if (length > 8)
-		hash = hash * 0x9e3779b97f4a7c15U + head_of(key + length - 8, 8);
-	/* The last bytes of a key are where keys differ most, and here the highest bits: they are to count, too. */
-	hash ^= hash >> 32;
-	place = (uint32_t)(hash * 0x9e3779b97f4a7c15U >> 40);
-	for (; keys->places[place & keys->mask]; place++) {
-		uint32_t k = keys->places[place & keys->mask] - 1u;
-
-		if (keys->key[k].head == head && keys->key[k].length == length && keys->key[k].object == object &&
-		    (length <= 8 || memcmp(keys->key[k].at, key, length) == 0))
-			return true;
-	}
-	keys->key[keys->count].at = key;
-	keys->key[keys->count].head = head;
-	keys->key[keys->count].length = (uint32_t)length;
-	keys->key[keys->count].object = object;
-	keys->places[place & keys->mask] = (uint16_t)++keys->count;
-	return false;
+	return JSON_WANT_NOWHERE;
 }
 
 static inline const char *skip_space(const char *s, const char *end)
@@ -630,7 +373,7 @@ static inline bool word_is(const char *s, const char *end, const char *word, siz
  * The one pass. Whether there are facts to find out, and keys for it, is constant in each of its two copies, so that
  * the plain one pays nothing for what the other does.
  */
-static inline __attribute__((always_inline)) bool scan_text(struct scan *scan, struct keys *keys)
+static inline __attribute__((always_inline)) bool scan_text(struct scan *scan, struct json_keys *keys)
 {
 	const bool facts = keys;
 	struct frame frames[JSON_DEPTH + 1];
@@ -700,7 +443,7 @@ value:
 		top++;
 		top->at = at;
 		top->node = inside ? node : UINT32_MAX;
-		top->last = inside ? nodes[node].last : NOWHERE;
+		top->last = inside ? nodes[node].last : JSON_WANT_NOWHERE;
 		top->index = 0;
 		top->flags = scan->flags;
 		scan->flags = 0;
@@ -724,7 +467,7 @@ value:
 
 record:
 	/* A value ends at s; it has `flags`, and scan->flags are those of what came before it in its container. */
-	if (inside && nodes[node].slot != SLOTLESS)
+	if (inside && nodes[node].slot != JSON_WANT_SLOTLESS)
 		scan->spans[nodes[node].slot] = (struct json_span){at, (size_t)(s - at), kind, flags};
 	scan->flags |= flags;
 	if (top == frames)
@@ -756,10 +499,10 @@ record:
 	goto wrong;
 
 element:
-	inside = top->last != NOWHERE;
+	inside = top->last != JSON_WANT_NOWHERE;
 	if (inside) {
 		node = find_element(scan, top);
-		inside = node != NOWHERE;
+		inside = node != JSON_WANT_NOWHERE;
 	}
 	goto value;
 
@@ -774,13 +517,13 @@ member:
 	if (!s)
 		return false;
 	close = s - 1;
-	if (facts && ((flags & JSON_ESCAPED) || key_again(keys, top->object, at, (size_t)(close - at))))
+	if (facts && ((flags & JSON_ESCAPED) || json_keys_again(keys, top->object, at, (size_t)(close - at))))
 		flags |= JSON_DUPLICATE;
 	scan->flags |= flags;
-	inside = top->last != NOWHERE;
+	inside = top->last != JSON_WANT_NOWHERE;
 	if (inside) {
 		node = find_member(scan, top, at, (size_t)(close - at), flags & JSON_ESCAPED);
-		inside = node != NOWHERE;
+		inside = node != JSON_WANT_NOWHERE;
 	}
 	NEXT_TOKEN();
 	if (*s != ':') {
@@ -827,15 +570,9 @@ static bool scan_plain(struct scan *scan)
 
 static bool scan_facts(struct scan *scan)
 {
-	struct keys keys;
-	size_t places = 16;
+	struct json_keys keys;
 
-	/* The shortest member has five bytes, so half of the places stay empty. */
-	while (places < 2 * KEYS && places < (size_t)(scan->end - scan->start) / 2)
-		places *= 2;
-	keys.count = keys.objects = 0;
-	keys.mask = (uint32_t)places - 1;
-	memset(keys.places, 0, places * sizeof(keys.places[0]));
+	json_keys_init(&keys, (size_t)(scan->end - scan->start));
 	return scan_text(scan, &keys);
 }
 

@@ -24,6 +24,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "common/json_want.h"
+
 enum {
 	/* Containers within containers: what every libjq since 1.6 can take (128 objects). */
 	JSON_DEPTH = 128,
@@ -44,10 +46,10 @@ enum json_kind {
 
 /* What a value holds that keeps its bytes from being what jq would print; 0: canonical. */
 enum {
-	JSON_SPACED = 1,         /* white space between tokens */
-	JSON_ESCAPED = 2,        /* a string with a backslash (canonical unless JSON_RESTRING too) */
-	JSON_RESTRING = 4,       /* a string jq writes otherwise: "\/", "\u…", DEL */
-	JSON_RENUMBER = 8,       /* a number that jq 1.6 (numbers are doubles) writes otherwise: 1.0, 1e2, 20 digits */
+	JSON_SPACED = 1, /* white space between tokens */
+	JSON_ESCAPED = 2, /* a string with a backslash (canonical unless JSON_RESTRING too) */
+	JSON_RESTRING = 4, /* a string jq writes otherwise: "\/", "\u…", DEL */
+	JSON_RENUMBER = 8, /* a number that jq 1.6 (numbers are doubles) writes otherwise: 1.0, 1e2, 20 digits */
 	JSON_RENUMBER_EXACT = 16, /* a number that jq 1.7 and later (literals are kept) write otherwise: 1e2 */
 	JSON_DUPLICATE = 32, /* an object with a key twice, or that may have one: escaped keys, very many keys */
 };
@@ -59,24 +61,6 @@ struct json_span {
 	unsigned flags; /* JSON_ESCAPED is always right; the others only after json_scan with JSON_FACTS */
 };
 
-/* The wanted members: paths compiled into a tree. Zero-initialise; json_want_free. */
-struct json_want {
-	struct json_want_node *nodes;
-	size_t count, capacity;
-	size_t slots;
-};
-
-/*
- * Adds a path and gives it the next slot (0, 1, …), which is returned; -1 if the path is
- * malformed, and then *mistake says why. A path given twice has one slot. Paths are jq's: ".a.b[0]", ".\"odd name\"", ".[\"odd\"]";
- * the dot in front may be left out; "." is the whole. Indexes count from 0. Within quotes a backslash stands before a
- * quote or a backslash only.
- */
-int json_want_path(struct json_want *want, const char *path, const char **mistake);
-/* The member of the top object with this very name. */
-int json_want_member(struct json_want *want, const char *name, size_t length);
-void json_want_free(struct json_want *want);
-
 /* What json_scan is asked to find out beyond validity. */
 enum {
 	JSON_FACTS = 1, /* all flags, of the whole and of each wanted span */
@@ -84,11 +68,11 @@ enum {
 
 struct json_result {
 	enum json_kind kind; /* of the whole */
-	unsigned flags;      /* of the whole; white space around it does not count */
-	size_t start, end;   /* the value without the white space around it */
-	size_t members;      /* how many the whole has, if it is an object; a key that comes twice counts twice */
-	const char *error;   /* what is wrong, or NULL */
-	size_t at;           /* where: offset in bytes */
+	unsigned flags; /* of the whole; white space around it does not count */
+	size_t start, end; /* the value without the white space around it */
+	size_t members; /* how many the whole has, if it is an object; a key that comes twice counts twice */
+	const char *error; /* what is wrong, or NULL */
+	size_t at; /* where: offset in bytes */
 };
 
 /*
@@ -96,13 +80,10 @@ struct json_result {
  * has a place for every slot; those not found are JSON_NONE. True if the text is valid;
  * else result->error and result->at say why, and the spans are undefined.
  */
-bool json_scan(const char *text, size_t length, const struct json_want *want, struct json_span *spans,
-               int ask, struct json_result *result);
+bool json_scan(const char *text, size_t length, const struct json_want *want, struct json_span *spans, int ask,
+               struct json_result *result);
 
 /* True if a valid JSON string (with its quotes) stands for just these bytes. */
 bool json_string_is(const char *string, size_t length, const char *bytes, size_t count);
-
-/* True if the bytes are valid UTF-8 (no surrogates, no overlong forms). Needs no padding. */
-bool json_utf8(const char *bytes, size_t length);
 
 #endif

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "common/memory.h"
+#include "common/utf8.h"
 
 static const char hex[] = "0123456789abcdef";
 
@@ -14,7 +15,7 @@ static size_t sequence(const unsigned char *s, size_t length)
 {
 	size_t need = s[0] < 0x80 ? 1 : s[0] < 0xe0 ? 2 : s[0] < 0xf0 ? 3 : 4;
 
-	return need <= length && json_utf8((const char *)s, need) ? need : 0;
+	return need <= length && utf8_valid((const char *)s, need) ? need : 0;
 }
 
 static void add_escape(struct text *text, unsigned char c)

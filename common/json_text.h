@@ -12,7 +12,7 @@
 
 /*
  * Appends bytes as a JSON string with its quotes, written as jq writes it. Bytes that are not
- * UTF-8 become U+FFFD; who must not lose them looks first (json_utf8).
+ * UTF-8 become U+FFFD; who must not lose them looks first (utf8_valid).
  */
 void json_add_string(struct text *text, const char *bytes, size_t length);
 

@@ -31,22 +31,22 @@ enum {
 enum line_status {
 	LINE_WHOLE, /* a line */
 	LINE_PIECE, /* part of a line over the limit, more of it follows */
-	LINE_TAIL,  /* the last part of a line over the limit */
-	LINE_WAIT,  /* line_reader_take: no whole line in the buffer */
-	LINE_END,   /* end of input, or told to stop */
+	LINE_TAIL, /* the last part of a line over the limit */
+	LINE_WAIT, /* line_reader_take: no whole line in the buffer */
+	LINE_END, /* end of input, or told to stop */
 	LINE_ERROR, /* errno says why */
 };
 
 struct line_reader {
 	int fd;
-	int stop_fd;             /* readable: stop reading (signals_fd); -1: none */
-	size_t limit;            /* longest line in bytes, without its newline */
+	int stop_fd; /* readable: stop reading (signals_fd); -1: none */
+	size_t limit; /* longest line in bytes, without its newline */
 	void (*before_wait)(void *context); /* or NULL */
 	void *context;
-	uint64_t number;         /* of the current line, from 1 */
-	uint64_t offset;         /* where the current line begins, in bytes since the start */
-	bool newline;            /* the current line had one; only the last may lack it */
-	bool stopped;            /* told to stop: what lies beyond was not read */
+	uint64_t number; /* of the current line, from 1 */
+	uint64_t offset; /* where the current line begins, in bytes since the start */
+	bool newline; /* the current line had one; only the last may lack it */
+	bool stopped; /* told to stop: what lies beyond was not read */
 
 	/* private */
 	char *buffer;

@@ -334,7 +334,7 @@ static void add_help(struct text *text, const struct parser *parser)
 			text_addf(text, "\n%s:\n", o->section);
 		start = text->length;
 		text_addf(text, "  %c%c%s --%s%s%s", o->letter ? '-' : ' ', o->letter ? o->letter : ' ',
-			  o->letter ? "," : " ", o->word, o->value ? " " : "", o->value ? o->value : "");
+		          o->letter ? "," : " ", o->word, o->value ? " " : "", o->value ? o->value : "");
 		if (text->length - start >= HELP_COLUMN) {
 			text_add_char(text, '\n');
 			start = text->length;
@@ -415,7 +415,7 @@ static void fill_standard_descriptors(void)
 }
 
 char **option_parse_both(const struct option_program *program, const struct option *options,
-			 const struct option *common, char **argv)
+                         const struct option *common, char **argv)
 {
 	struct parser parser = {.program = program};
 	char **operands = argv + 1, **end = operands;
@@ -424,7 +424,7 @@ char **option_parse_both(const struct option_program *program, const struct opti
 	message_init(program->name);
 	fill_standard_descriptors();
 	parser.built_in[0] = (struct option)OPTION_CALL('v', "verbose", NULL, count_verbose, &parser.verbose,
-							"say more on stderr; twice: all");
+	                                                "say more on stderr; twice: all");
 	parser.built_in[1] = (struct option)OPTION_FLAG('h', "help", &parser.help, "say this and exit");
 	parser.built_in[2] = (struct option)OPTION_FLAG('V', "version", &parser.version, "say the version and exit");
 	parser.built_in[3] = (struct option)OPTION_FLAG(0, "complete", &parser.complete, "list the options and exit");

@@ -117,7 +117,7 @@ char **option_parse(const struct option_program *program, const struct option *o
  * those every event reader has (stage_options).
  */
 char **option_parse_both(const struct option_program *program, const struct option *options,
-			 const struct option *common, char **argv);
+                         const struct option *common, char **argv);
 
 void option_list_add(struct option_list *list, char *item);
 

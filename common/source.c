@@ -17,9 +17,9 @@ const struct option *source_options(struct source *source)
 		(struct option)OPTION_FLAG(0, "bare", &source->bare, "write the data alone, no event around it");
 	source->options[0].section = "common options";
 	source->options[1] = (struct option)OPTION_STRING(0, "dead-letter", "FILE", &source->dead_letter,
-							  "append what cannot become an event to FILE");
+	                                                  "append what cannot become an event to FILE");
 	source->options[2] = (struct option)OPTION_SIZE(0, "max-line", "SIZE", &source->max_line,
-							"a longer event is not written but bad (16M)");
+	                                                "a longer event is not written but bad (16M)");
 	return source->options;
 }
 
@@ -55,7 +55,7 @@ bool source_event(struct source *source, const char *name, int64_t time, const c
 	struct line_writer *out = &source->out;
 	size_t before = out->length;
 	char seconds[UNIT_TEXT_MAX];
-	size_t digits = unit_time_text(seconds, time);
+	size_t digits = unit_time_text(seconds, time - time % UNIT_US);
 
 	if (source->bare && data) {
 		line_writer_add(out, data, length);

@@ -17,12 +17,12 @@ const struct option *stage_options(struct stage *stage)
 	stage->dead_letter = getenv("PYPE_DEAD_LETTER");
 	stage->max_line = LINE_LIMIT;
 	stage->options[0] = (struct option)OPTION_STRING(0, "dead-letter", "FILE", &stage->dead_letter,
-							 "append bad events to FILE");
+	                                                 "append bad events to FILE");
 	stage->options[0].section = "common options";
 	stage->options[1] = (struct option)OPTION_CHOICE(0, "on-error", "skip|fail", &stage->on_error,
-							 "what to do at a bad event (skip)");
+	                                                 "what to do at a bad event (skip)");
 	stage->options[2] = (struct option)OPTION_SIZE(0, "max-line", "SIZE", &stage->max_line,
-						       "a longer line is a bad event (16M)");
+	                                               "a longer line is a bad event (16M)");
 	return stage->options;
 }
 
@@ -115,7 +115,7 @@ void stage_bad(struct stage *stage, const char *format, ...)
 	text_vaddf(&reason, format, arguments);
 	va_end(arguments);
 	kept(stage, dead_letters_add(&stage->letters, reason.data, stage->event.number, stage->event.line,
-				     stage->event.length));
+	                             stage->event.length));
 	bad(stage, stage->event.number, reason.data);
 	text_free(&reason);
 }
@@ -145,7 +145,8 @@ static void put_away(struct stage *stage, enum line_status status, const char *p
 	char reason[100];
 
 	if (!stage->in_long_line)
-		kept(stage, dead_letters_begin(&stage->letters, too_long(stage, reason, sizeof(reason)), stage->in.number));
+		kept(stage,
+		     dead_letters_begin(&stage->letters, too_long(stage, reason, sizeof(reason)), stage->in.number));
 	stage->in_long_line = true;
 	kept(stage, dead_letters_piece(&stage->letters, piece, length));
 	if (status == LINE_TAIL)

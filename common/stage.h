@@ -89,7 +89,8 @@ bool stage_next_line(struct stage *stage);
 
 /*
  * For event loops: one read(2) on standard input (STAGE descriptor 0) when it is readable, and then every event that
- * is in the buffer. stage_fill is false at the end of input. The caller flushes before it waits.
+ * is in the buffer. stage_fill is false at the end of input; stage_take may then still give a last line without newline. The
+ * caller flushes before it waits.
  */
 bool stage_fill(struct stage *stage);
 bool stage_take(struct stage *stage);

@@ -1,4 +1,4 @@
-// with: common/json.c common/json_text.c common/text.c common/memory.c common/message.c
+// with: common/utf8.c common/json_want.c common/json_keys.c common/json.c common/json_text.c common/text.c common/memory.c common/message.c
 /*
  * json_scan and json_text: the input is a wanted path, a newline, and a text. Nothing beyond the padding is read,
  * whatever is in the padding; the answer is that of the reference; spans lie within the text; and what json_text.h
@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "common/json_text.h"
+#include "common/utf8.h"
 #include "test/unit/reference.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -36,7 +37,7 @@ static void check_string(const struct json_span *span)
 	struct text bytes = {0}, string = {0}, again = {0};
 
 	json_add_unescaped(&bytes, span->at, span->length);
-	check(json_utf8(bytes.data, bytes.length));
+	check(utf8_valid(bytes.data, bytes.length));
 	check(json_string_is(span->at, span->length, bytes.data, bytes.length));
 	json_add_string(&string, bytes.data, bytes.length);
 	json_add_unescaped(&again, string.data, string.length);

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "common/json.h"
+#include "common/utf8.h"
 #include "test/unit/tap.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
@@ -339,7 +340,7 @@ static void test_strings(struct test *test)
 	tap_ok(&test->tap, wrong == 0, "every UTF-16 unit alone and behind a high surrogate");
 }
 
-/* json_utf8 needs no padding: half a character at the end of the readable memory. */
+/* utf8_valid needs no padding: half a character at the end of the readable memory. */
 static void test_cut(struct test *test)
 {
 	static const char *const cut[] = {"\xc3", "\xe2", "\xe2\x82", "\xf0", "\xf0\x9f", "\xf0\x9f\x98"};
@@ -347,7 +348,7 @@ static void test_cut(struct test *test)
 	for (size_t i = 0; i < COUNT(cut); i++) {
 		size_t length = strlen(cut[i]);
 
-		tap_ok(&test->tap, !json_utf8(memcpy(test->end - length, cut[i], length), length),
+		tap_ok(&test->tap, !utf8_valid(memcpy(test->end - length, cut[i], length), length),
 		       "UTF-8: nothing is read beyond %s", cut[i]);
 	}
 }

@@ -1,11 +1,12 @@
 /*
- * json_scan and json_utf8 against the reference: every short text, every short sequence of bytes.
+ * json_scan and utf8_valid against the reference: every short text, every short sequence of bytes.
  */
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "common/json.h"
+#include "common/utf8.h"
 #include "test/unit/reference.h"
 #include "test/unit/tap.h"
 
@@ -56,7 +57,7 @@ static size_t utf8_differs(const char *text, size_t length)
 
 	while (s && s < reference.end)
 		s = (unsigned char)*s < 0x80 ? s + 1 : reference_utf8(&reference, s);
-	return json_utf8(text, length) != (s != NULL);
+	return utf8_valid(text, length) != (s != NULL);
 }
 
 static void test_utf8(struct tap *tap)

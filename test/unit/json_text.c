@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "common/json_text.h"
+#include "common/utf8.h"
 #include "test/unit/tap.h"
 
 #define COUNT(array)   (sizeof(array) / sizeof((array)[0]))
@@ -57,7 +58,7 @@ static void test_strings(struct tap *tap)
 
 		json_add_string(&text, damaged[i].bytes, strlen(damaged[i].bytes));
 		tap_is(tap, text.data, text.length, damaged[i].string, strlen(damaged[i].string), "not UTF-8");
-		tap_ok(tap, json_utf8(text.data, text.length), "and then it is");
+		tap_ok(tap, utf8_valid(text.data, text.length), "and then it is");
 		text_free(&text);
 	}
 }

@@ -1,0 +1,219 @@
+/*
+ * pype help: the commands, the tools by group, and the manual of one.
+ *
+ * What a tool is for stands in its manual page, if that lies where an installed pype or the source tree has it; so
+ * does its group, in the name of its source file. Of other tools --help tells the summary.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cmd/flow/collect.h"
+#include "cmd/flow/command.h"
+#include "cmd/flow/tools.h"
+#include "common/memory.h"
+#include "common/message.h"
+#include "common/text.h"
+#include "common/unit.h"
+
+static const struct option_program program = {
+	.name = "pype help",
+	.summary = "list the commands and tools, or show the manual of one",
+	.operands = "[TOOL]",
+	.most = 1,
+};
+
+enum group { GROUP_SOURCES, GROUP_PROCESSORS, GROUP_OUTPUTS, GROUP_OTHERS, GROUPS };
+
+static const struct {
+	const char *heading, *folder;
+} groups[] = {
+	[GROUP_SOURCES] = {"sources", "cmd/sources/"},
+	[GROUP_PROCESSORS] = {"processors", "cmd/processors/"},
+	[GROUP_OUTPUTS] = {"outputs", "cmd/outputs/"},
+	[GROUP_OTHERS] = {"other tools", NULL},
+};
+
+struct tool {
+	char *word; /* pype-NAME */
+	char *summary;
+	enum group group;
+};
+
+static const int64_t patience = 2 * UNIT_S;
+
+/* The manual page pype-NAME, if it lies beside the programs: in the source tree, or installed. */
+static char *find_page(const char *name)
+{
+	char *directory = tools_directory(), *found = NULL;
+
+	for (const char *section = "157"; *section && !found; section++) {
+		struct text source = {0}, installed = {0};
+
+		text_addf(&source, "%s/../man/pype-%s.%c", directory, name, *section);
+		text_addf(&installed, "%s/../share/man/man%c/pype-%s.%c", directory, *section, name, *section);
+		if (access(source.data, R_OK) == 0)
+			found = text_detach(&source);
+		else if (access(installed.data, R_OK) == 0)
+			found = text_detach(&installed);
+		text_free(&source);
+		text_free(&installed);
+	}
+	free(directory);
+	return found;
+}
+
+/* Summary and group from the manual page. False: there is none. */
+static bool read_page(struct tool *tool)
+{
+	char *path = find_page(tool->word + strlen("pype-")), *line = NULL;
+	FILE *page = path ? fopen(path, "re") : NULL;
+	size_t room = 0;
+
+	free(path);
+	if (!page)
+		return false;
+	while (getline(&line, &room, page) >= 0) {
+		line[strcspn(line, "\n")] = '\0';
+		if (!tool->summary && strncmp(line, ".Nd ", 4) == 0)
+			tool->summary = xstrdup(line + 4);
+		for (size_t i = 0; i < GROUPS; i++)
+			if (groups[i].folder && strstr(line, groups[i].folder))
+				tool->group = (enum group)i;
+	}
+	free(line);
+	fclose(page);
+	return tool->summary;
+}
+
+/* Asks those that have no manual page here: the first line of --help is "NAME: summary". */
+static void ask(struct tool *tools, size_t count, char **environment)
+{
+	char help[] = "--help", **argvs = xcalloc(count + 1, 3 * sizeof(*argvs));
+	struct collect *runs = xcalloc(count + 1, sizeof(*runs));
+	size_t asked = 0;
+
+	for (size_t i = 0; i < count; i++)
+		if (!tools[i].summary) {
+			char **argv = &argvs[3 * asked];
+
+			argv[0] = tools_search(environment, tools[i].word);
+			argv[1] = help;
+			runs[asked++] = (struct collect){.argv = argv, .environment = environment, .fd = 1};
+		}
+	collect_all(runs, asked, patience);
+	asked = 0;
+	for (size_t i = 0; i < count; i++) {
+		const char *words;
+
+		if (tools[i].summary)
+			continue;
+		words = strchr(runs[asked].output.data, ' ');
+		tools[i].summary = words ? xstrndup(words + 1, strcspn(words + 1, "\n")) : xstrdup("");
+		free(argvs[3 * asked]);
+		collect_free(&runs[asked++]);
+	}
+	free(argvs);
+	free(runs);
+}
+
+static void add_tools(struct text *help, const struct tool *tools, size_t count)
+{
+	for (size_t group = 0; group < GROUPS; group++) {
+		bool begun = false;
+
+		for (size_t i = 0; i < count; i++) {
+			if (tools[i].group != group)
+				continue;
+			if (!begun)
+				text_addf(help, "\n%s:\n", groups[group].heading);
+			begun = true;
+			text_addf(help, "  %-12s  %s\n", tools[i].word + strlen("pype-"), tools[i].summary);
+		}
+	}
+}
+
+static void add_all_tools(struct text *help)
+{
+	static const struct option_list none;
+	char **environment = tools_environment(&none);
+	struct option_list names = {0};
+	struct tool *tools;
+
+	tools_list(environment, &names);
+	tools = xcalloc(names.count + 1, sizeof(*tools));
+	for (size_t i = 0; i < names.count; i++) {
+		struct text word = {0};
+
+		text_addf(&word, "pype-%s", names.items[i]);
+		tools[i] = (struct tool){.word = text_detach(&word), .group = GROUP_OTHERS};
+		read_page(&tools[i]);
+	}
+	ask(tools, names.count, environment);
+	add_tools(help, tools, names.count);
+	for (size_t i = 0; i < names.count; i++) {
+		free(tools[i].word);
+		free(tools[i].summary);
+	}
+	free(tools);
+	tools_list_free(&names);
+	tools_environment_free(environment);
+}
+
+static int show_all(void)
+{
+	struct text help = {0};
+
+	text_addf(&help, "%s: %s\n", pype_program.name, pype_program.summary);
+	text_addf(&help, "usage: %s [options] %s\n", pype_program.name, pype_program.operands);
+	text_addf(&help, "       %s TOOL [ARGUMENT...]\n\ncommands:\n", pype_program.name);
+	for (const struct command *command = commands; command->name; command++)
+		text_addf(&help, "  %-12s  %s\n", command->name, command->summary);
+	add_all_tools(&help);
+	text_add_string(&help, "\noptions:\n"
+	                       "  -v, --verbose  say more on stderr; twice: all\n"
+	                       "  -h, --help     say this and exit\n"
+	                       "  -V, --version  say the version and exit\n"
+	                       "      --complete list the options and exit\n"
+	                       "\nOf each command and tool: pype help NAME, pype NAME --help\n");
+	if (fwrite(help.data, 1, help.length, stdout) != help.length || fflush(stdout) != 0)
+		fail("cannot write to standard output:");
+	text_free(&help);
+	return STATUS_OK;
+}
+
+/* Becomes man(1) if there is a terminal, or if there is nothing else to show. */
+static void show_page(const char *path)
+{
+	static const struct option_list none;
+	char **environment = tools_environment(&none), *man = tools_search(environment, "man");
+	char word[] = "man", *copy = xstrdup(path), *argv[] = {word, copy, NULL};
+
+	if (man)
+		execv(man, argv);
+	free(copy);
+	free(man);
+	tools_environment_free(environment);
+}
+
+int help_command(char **argv)
+{
+	static const struct option none[] = {OPTION_END};
+	char **operands = option_parse(&program, none, argv), help[] = "--help", *page;
+	char *shown[] = {operands[0], help, NULL};
+	bool readable;
+
+	if (!operands[0])
+		return show_all();
+	for (const struct command *command = commands; command->name; command++)
+		if (strcmp(command->name, operands[0]) == 0)
+			return command->function(shown);
+	page = find_page(operands[0]);
+	/* A page of another section than 1 describes no program. */
+	readable = page && (isatty(STDOUT_FILENO) || page[strlen(page) - 1] != '1');
+	if (readable)
+		show_page(page);
+	free(page);
+	tool_command(shown);
+}

@@ -1,0 +1,57 @@
+/*
+ * manager: the process that runs one pipeline.
+ *
+ * The flow process forks it (run.c) and hears from it over a socket: every happening as one
+ * message; it says back what to do (enum manager_order), a byte each. When the flow process dies, the
+ * socket ends, and the manager takes its pipeline down with it.
+ *
+ * It makes all pipes and keeps both ends of each, starts the stages from the last to the first, and
+ * ends when all of them have.
+ */
+#ifndef PYPE_FLOW_MANAGER_H
+#define PYPE_FLOW_MANAGER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "cmd/flow/manifest.h"
+
+struct child;
+struct manager;
+
+enum manager_order {
+	MANAGER_STOP = 's', /* end the source, let the rest drain */
+	MANAGER_HURRY = 'h', /* end all now; once more: kill */
+};
+
+/* The exit status of a manager; death by a signal counts as MANAGER_AFRESH. */
+enum manager_end {
+	MANAGER_WELL = 0,
+	MANAGER_BADLY = 1, /* a stage failed at its end, and that is said */
+	MANAGER_POINTLESS = 2, /* a stage must not be started again */
+	MANAGER_AFRESH = 3, /* a stage failed more often than it may: start the pipeline anew */
+};
+
+struct manager_setup {
+	const struct manifest *manifest;
+	const struct manifest_pipeline *pipeline;
+	const char *state; /* the state directory */
+	int channel; /* the socket to the flow process */
+	uint64_t restarts; /* how often the pipeline was started before */
+};
+
+/* Runs the pipeline in this process. Returns an enum manager_end. */
+int manager_run(const struct manager_setup *setup);
+
+/* What a child asks of its manager (child.c). */
+pid_t manager_spawn(struct manager *manager, const struct child *child, const char **failed);
+uint64_t manager_restarts(const struct manager *manager);
+bool manager_reader_gone(const struct manager *manager, const struct child *child);
+void manager_child_done(struct manager *manager, struct child *child);
+void manager_tell_start(struct manager *manager, const struct child *child);
+void manager_tell_end(struct manager *manager, const struct child *child);
+/* The child failed; it starts again after delay, or (-1) it does not, and why. */
+void manager_tell_death(struct manager *manager, struct child *child, int64_t delay, const char *why);
+
+#endif

@@ -1,0 +1,274 @@
+#include "cmd/flow/pipeline.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/random.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "cmd/flow/happening.h"
+#include "cmd/flow/manager.h"
+#include "cmd/flow/orphans.h"
+#include "cmd/flow/run.h"
+#include "common/message.h"
+#include "common/text.h"
+#include "common/unit.h"
+
+enum { MESSAGE_MOST = 256 * 1024 };
+
+static const double look_again = 0.002;
+
+static int64_t now(void)
+{
+	struct timespec time;
+
+	clock_gettime(CLOCK_MONOTONIC, &time);
+	return time.tv_sec * UNIT_S + time.tv_nsec;
+}
+
+/* Saying. */
+
+static void tell(struct pipeline *pipeline, const char *name, const char *message)
+{
+	struct text text = {0};
+
+	happening_begin(&text, name, pipeline->manifest->name);
+	happening_message(&text, "%s", message);
+	happening_end(&text);
+	run_hear(pipeline->run, text.data, text.length);
+	text_free(&text);
+}
+
+static void tell_death(struct pipeline *pipeline, int64_t delay, const char *why)
+{
+	static const char *const ends[] = {
+		[MANAGER_BADLY] = "a stage failed at its end",
+		[MANAGER_POINTLESS] = "a stage cannot work",
+		[MANAGER_AFRESH] = "a stage failed too often",
+	};
+	int code = WIFEXITED(pipeline->status) ? WEXITSTATUS(pipeline->status) : -1;
+	struct text text = {0};
+	struct happening_death death = {
+		.pid = pipeline->exit.pid,
+		.status = pipeline->status,
+		.how = code > 0 && code <= MANAGER_AFRESH ? ends[code] : NULL,
+		.attempt = pipeline->restart.attempts,
+		.uptime = now() - pipeline->started,
+		.delay = delay,
+		.why = why,
+	};
+
+	happening_begin(&text, delay >= 0 ? "failed" : "given_up", pipeline->manifest->name);
+	happening_add_death(&text, &death, &pipeline->manifest->settings.restart);
+	happening_end(&text);
+	run_hear(pipeline->run, text.data, text.length);
+	text_free(&text);
+}
+
+/* Actions. */
+
+static void start(struct pipeline *pipeline)
+{
+	const char *failed = "cannot make a socket";
+	int ends[2] = {-1, -1};
+
+	pipeline->started = now();
+	pipeline->state = PIPELINE_UP;
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0 ||
+	    (pipeline->pid = run_spawn_manager(pipeline->run, pipeline, ends[1], &failed)) < 0) {
+		message_error("%s: %s:", pipeline->manifest->name, failed);
+		if (ends[0] >= 0) {
+			close(ends[0]);
+			close(ends[1]);
+		}
+		pipeline->pid = 0;
+		pipeline->status = W_EXITCODE(MANAGER_AFRESH, 0);
+		pipeline_handle(pipeline, PIPELINE_FAILED);
+		return;
+	}
+	close(ends[1]);
+	pipeline->starts++;
+	pipeline->channel = ends[0];
+	ev_io_set(&pipeline->words, pipeline->channel, EV_READ);
+	ev_io_start(EV_DEFAULT_ & pipeline->words);
+	ev_child_set(&pipeline->exit, pipeline->pid, 0);
+	ev_child_start(EV_DEFAULT_ & pipeline->exit);
+}
+
+static void done(struct pipeline *pipeline)
+{
+	ev_timer_stop(EV_DEFAULT_ & pipeline->timer);
+	pipeline->state = PIPELINE_DONE;
+	run_pipeline_done(pipeline->run);
+}
+
+static void finish(struct pipeline *pipeline)
+{
+	int code = WIFEXITED(pipeline->status) ? WEXITSTATUS(pipeline->status) : MANAGER_AFRESH;
+
+	if (pipeline->pid == 0 || code == MANAGER_WELL) {
+		tell(pipeline, "finished", "finished");
+	} else {
+		pipeline->failed = true;
+		tell_death(pipeline, -1,
+		           code == MANAGER_BADLY ? "the pipeline has finished" : "the pipeline has failed");
+	}
+	pipeline->pid = 0;
+	done(pipeline);
+}
+
+static void retry(struct pipeline *pipeline)
+{
+	uint64_t random = 0;
+	int64_t delay;
+
+	if (getrandom(&random, sizeof(random), GRND_NONBLOCK) < 0)
+		random = (uint64_t)now();
+	delay = restart_delay(&pipeline->restart, &pipeline->manifest->settings.restart, pipeline->started, now(),
+	                      random);
+	tell_death(pipeline, delay, "the pipeline has failed");
+	pipeline->pid = 0;
+	if (delay < 0) {
+		pipeline->failed = true;
+		done(pipeline);
+	} else if (delay == 0) {
+		start(pipeline);
+	} else {
+		pipeline->state = PIPELINE_WAIT;
+		ev_now_update(EV_DEFAULT);
+		ev_timer_set(&pipeline->timer, (double)delay / (double)UNIT_S, 0.);
+		ev_timer_start(EV_DEFAULT_ & pipeline->timer);
+	}
+}
+
+static void order(struct pipeline *pipeline, char what)
+{
+	if (pipeline->channel >= 0 && send(pipeline->channel, &what, 1, MSG_NOSIGNAL) < 0)
+		message_debug("%s: cannot tell its manager:", pipeline->manifest->name);
+}
+
+static void stop(struct pipeline *pipeline)
+{
+	pipeline->state = PIPELINE_LAST;
+	order(pipeline, MANAGER_STOP);
+}
+
+static void hurry(struct pipeline *pipeline)
+{
+	pipeline->state = PIPELINE_LAST;
+	order(pipeline, MANAGER_HURRY);
+}
+
+typedef void action(struct pipeline *pipeline);
+
+static action *const table[PIPELINE_STATES][PIPELINE_HAPPENINGS] = {
+	[PIPELINE_UP] =
+		{
+			[PIPELINE_ENDED] = finish,
+			[PIPELINE_FAILED] = retry,
+			[PIPELINE_STOP] = stop,
+			[PIPELINE_HURRY] = hurry,
+		},
+	[PIPELINE_WAIT] =
+		{
+			[PIPELINE_TIMER] = start,
+			[PIPELINE_STOP] = finish,
+			[PIPELINE_HURRY] = finish,
+		},
+	[PIPELINE_LAST] =
+		{
+			[PIPELINE_ENDED] = finish,
+			[PIPELINE_FAILED] = finish,
+			[PIPELINE_HURRY] = hurry,
+		},
+};
+
+void pipeline_handle(struct pipeline *pipeline, enum pipeline_happening happening)
+{
+	action *act = table[pipeline->state][happening];
+
+	if (act)
+		act(pipeline);
+}
+
+/* Watchers. */
+
+static void hear(struct pipeline *pipeline)
+{
+	char event[MESSAGE_MOST];
+	ssize_t n;
+
+	while ((n = recv(pipeline->channel, event, sizeof(event), MSG_DONTWAIT)) > 0)
+		run_hear(pipeline->run, event, (size_t)n);
+	if (n == 0 || (errno != EAGAIN && errno != EINTR))
+		ev_io_stop(EV_DEFAULT_ & pipeline->words);
+}
+
+static void on_words(EV_P_ ev_io *watcher, int events)
+{
+	(void)EV_A;
+	(void)events;
+	hear(watcher->data);
+}
+
+static void gone(struct pipeline *pipeline)
+{
+	int code = WIFEXITED(pipeline->status) ? WEXITSTATUS(pipeline->status) : MANAGER_AFRESH;
+
+	pipeline_handle(pipeline, code < MANAGER_AFRESH ? PIPELINE_ENDED : PIPELINE_FAILED);
+}
+
+static void on_gone(EV_P_ ev_timer *watcher, int events)
+{
+	struct pipeline *pipeline = watcher->data;
+
+	(void)events;
+	if (orphans_kill(run_owns, pipeline->run))
+		return;
+	ev_timer_stop(EV_A_ watcher);
+	gone(pipeline);
+}
+
+static void on_exit_status(EV_P_ ev_child *watcher, int events)
+{
+	struct pipeline *pipeline = watcher->data;
+
+	(void)events;
+	ev_child_stop(EV_A_ watcher);
+	pipeline->status = watcher->rstatus;
+	hear(pipeline);
+	ev_io_stop(EV_A_ & pipeline->words);
+	close(pipeline->channel);
+	pipeline->channel = -1;
+	if (orphans_kill(run_owns, pipeline->run)) {
+		ev_timer_set(&pipeline->gone, look_again, look_again);
+		ev_timer_start(EV_A_ & pipeline->gone);
+	} else {
+		gone(pipeline);
+	}
+}
+
+static void on_timer(EV_P_ ev_timer *watcher, int events)
+{
+	(void)EV_A;
+	(void)events;
+	pipeline_handle(watcher->data, PIPELINE_TIMER);
+}
+
+void pipeline_init(struct pipeline *pipeline, struct run *run, const struct manifest_pipeline *manifest)
+{
+	*pipeline = (struct pipeline){.run = run, .manifest = manifest, .state = PIPELINE_WAIT, .channel = -1};
+	ev_init(&pipeline->words, on_words);
+	ev_init(&pipeline->exit, on_exit_status);
+	ev_init(&pipeline->timer, on_timer);
+	ev_init(&pipeline->gone, on_gone);
+	pipeline->words.data = pipeline->exit.data = pipeline->timer.data = pipeline->gone.data = pipeline;
+}
+
+void pipeline_free(struct pipeline *pipeline)
+{
+	restart_free(&pipeline->restart);
+}

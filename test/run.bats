@@ -1,0 +1,474 @@
+#!/usr/bin/env bats
+# pype run: the rules of the runner, each broken on purpose.
+
+load lib
+
+# flow <<manifest, run_flow [OPTION…]: writes ./flow.yaml, runs it in the background; its id is in $FLOW.
+flow() {
+    cat >flow.yaml
+}
+
+run_flow() {
+    start pype run "$@" >flow.out 2>flow.err
+    FLOW=$PID
+}
+
+# The flow ends within 10 s; its exit status is in $status.
+flow_ends() {
+    status=0
+    wait_gone "$FLOW" "${1:-10}" || return 1
+    wait "$FLOW" || status=$?
+}
+
+# happened SOURCE EVENT [N]: that event was said of that source (N times).
+happened() {
+    [ "$(grep -c "\"event\":\"$2\",\"time\":[0-9.]*,\"source\":\"$1\"," .pype/events.ndjson)" -ge "${3:-1}" ]
+}
+
+# pid_of STAGE: of the process that was started last.
+pid_of() {
+    sed -n "s/.*\"event\":\"started\",.*\"source\":\"$1\",.*\"pid\":\([0-9]*\).*/\1/p" .pype/events.ndjson | tail -n 1
+}
+
+# The manager of a pipeline is the parent of its stages.
+manager_of() {
+    sed 's/.*) . //; s/ .*//' "/proc/$(pid_of "$1")/stat"
+}
+
+# replaced STAGE PID: the stage runs in another process than that.
+replaced() {
+    [ "$(pid_of "$1")" != "$2" ]
+    alive "$(pid_of "$1")"
+}
+
+# ./ticker writes {"n":1}, {"n":2}, …, one each 5 ms.
+prepare() {
+    cat >ticker <<'END'
+#!/bin/sh
+i=0
+while :; do
+    i=$((i + 1))
+    echo "{\"n\":$i}"
+    sleep 0.005
+done
+END
+    chmod +x ticker
+}
+
+@test "a flow runs to its end: data in order, status 0" {
+    flow <<'END'
+pipelines:
+  count:
+    run: |
+      seq 1000 | sed 's/^/x/' | cat > out
+END
+    run pype run
+    [ "$status" -eq 0 ]
+    [ -z "$output" ]
+    [ "$(sha256sum <out)" = "$(seq 1000 | sed 's/^/x/' | sha256sum)" ]
+}
+
+@test "the last stage's standard output is the runner's" {
+    flow <<'END'
+pipelines: {count: {run: "seq 3 | cat"}}
+END
+    run pype run
+    [ "$output" = $'1\n2\n3' ]
+}
+
+@test "stages run in the manifest's directory, with their names, dead letters and PATH" {
+    mkdir sub
+    cat >sub/flow.yaml <<'END'
+pipelines: {p: {env: {A: "1 2"}, run: 'sh -c "pwd; echo $A $PYPE_NAME $PYPE_DEAD_LETTER $PYPE_RESTART; command -v pype-csv" | cat'}}
+END
+    run pype run sub/flow.yaml
+    [ "$status" -eq 0 ]
+    [ "${lines[0]}" = "$PWD/sub" ]
+    [ "${lines[1]}" = "1 2 p.sh $PWD/sub/.pype/dead-letters/p.sh.ndjson 0" ]
+    [ "${lines[2]}" = "$BIN/pype-csv" ]
+}
+
+@test "a stage killed in the middle comes back; its neighbours keep their processes; no event is torn" {
+    flow <<'END'
+restart: {limit: 100, min: 10ms, max: 20ms}
+pipelines:
+  p:
+    stages:
+      source: {run: './ticker'}
+      middle: {run: 'cat', from: source}
+      sink: {run: 'cat >> out', from: middle}
+END
+    run_flow
+    wait_for lines out 3
+    local i before source sink
+    source=$(pid_of p.source) sink=$(pid_of p.sink)
+    for i in 1 2 3 4 5; do
+        before=$(pid_of p.middle)
+        kill -9 "$before"
+        wait_for replaced p.middle "$before"
+    done
+    wait_for lines out $(($(wc -l <out) + 3))
+    [ "$(pid_of p.source)" = "$source" ]
+    alive "$source"
+    [ "$(pid_of p.sink)" = "$sink" ]
+    alive "$sink"
+    kill -TERM "$FLOW"
+    flow_ends
+    [ "$status" -eq 0 ]
+    run grep -vE '^(\{"n":[0-9]+\})?$' out
+    [ "$status" -eq 1 ]
+    has flow.err 'killed by signal 9 (SIGKILL)'
+    happened p.middle failed 5
+    [ "$(jq -r 'select(.event == "failed") | .data.signal' .pype/events.ndjson | sort -u)" = 9 ]
+}
+
+@test "the first restart is at once, then back-off from min, doubling, with jitter" {
+    flow <<'END'
+restart: {limit: 5, within: 1m, min: 40ms, max: 100ms}
+pipelines: {p: {run: 'exit 1'}}
+END
+    run pype run
+    [ "$status" -eq 1 ]
+    # The stage's own restarts, before the pipeline's: at once, 20-40ms, 40-80ms, 50-100ms, 50-100ms.
+    run jq -r 'select(.source == "p.exit" and .event == "failed") | .data.restart_in * 1000' .pype/events.ndjson
+    [ "${lines[0]}" = 0 ]
+    [ "${lines[1]}" -ge 20 ]
+    [ "${lines[1]}" -le 40 ]
+    [ "${lines[2]}" -ge 40 ]
+    [ "${lines[2]}" -le 80 ]
+    [ "${lines[3]}" -ge 50 ]
+    [ "${lines[3]}" -le 100 ]
+    [ "${lines[4]}" -ge 50 ]
+    [ "${lines[4]}" -le 100 ]
+    [ "${lines[5]}" = 0 ]
+}
+
+@test "a stage over its limit: the pipeline starts afresh; over that: it has failed, others go on" {
+    flow <<'END'
+restart: {limit: 2, within: 1m, min: 5ms, max: 5ms}
+pipelines:
+  bad: {run: 'echo start >> starts; exit 1'}
+  good: {run: 'sleep 1 | cat; echo done > good'}
+END
+    sed -i "s/sleep 1 | cat; echo done > good/sh -c \"sleep 1; echo done > good\"/" flow.yaml
+    run pype run
+    [ "$status" -eq 1 ]
+    # 1 + 2 starts of the stage in each of 1 + 2 starts of the pipeline.
+    [ "$(wc -l <starts)" -eq 9 ]
+    [ -f good ]
+    happened bad given_up
+    happened good finished
+    [[ $output == *'bad: a stage failed too often'*'the pipeline has failed'* ]]
+}
+
+@test "statuses 2, 126 and 127 are never tried again" {
+    local code
+    for code in 2 126 127; do
+        rm -rf .pype starts
+        flow <<END
+pipelines: {p: {run: 'sh -c "echo start >> starts; exit $code" | cat'}}
+END
+        run pype run
+        [ "$status" -eq 1 ]
+        [ "$(wc -l <starts)" -eq 1 ]
+        [[ $output == *"p.sh: exited with $code"*"it is not started again"* ]]
+    done
+}
+
+@test "restart: never; restart: always" {
+    flow <<'END'
+pipelines: {p: {restart: never, run: 'echo start >> starts; exit 1'}}
+END
+    run pype run
+    [ "$status" -eq 1 ]
+    [ "$(wc -l <starts)" -eq 1 ]
+    rm -rf .pype starts
+    flow <<'END'
+pipelines: {p: {restart: always, run: 'echo start >> starts; sleep 0.01'}}
+END
+    run_flow
+    wait_for lines starts 3
+    kill -TERM "$FLOW"
+    flow_ends
+    [ "$status" -eq 0 ]
+}
+
+@test "a stage that fails when its input has ended is not started again" {
+    flow <<'END'
+pipelines: {p: {run: 'seq 3 | sh -c "echo start >> starts; cat >/dev/null; exit 1" | cat'}}
+END
+    run pype run
+    [ "$status" -eq 1 ]
+    [ "$(wc -l <starts)" -eq 1 ]
+    [[ $output == *"p.sh: exited with 1"*"had read all its input"* ]]
+}
+
+@test "bad events: the flow finishes, its status is 1, the dead letters have them" {
+    flow <<'END'
+pipelines: {p: {run: 'printf "{\"a\":1}\nnonsense\n{\"a\":2}\n" | pype-csv -o out.csv a'}}
+END
+    run pype run
+    [ "$status" -eq 1 ]
+    [ "$(cat out.csv)" = $'a\n1\n2' ]
+    [ "$(jq -r .data.text .pype/dead-letters/p.csv.ndjson)" = nonsense ]
+    [[ $output == *'p.csv: error: line 2: not JSON'* ]]
+}
+
+@test "a reader that has enough ends the pipeline well" {
+    flow <<'END'
+pipelines: {p: {run: 'yes | cat | head -n 2 > out'}}
+END
+    run pype run
+    [ "$status" -eq 0 ]
+    [ "$(cat out)" = $'y\ny' ]
+}
+
+@test "the reader of the runner's own output has gone: status 0" {
+    flow <<'END'
+pipelines: {p: {run: 'yes | cat'}}
+END
+    run bash -c 'pype run 2>err | head -n 1; echo ${PIPESTATUS[0]}; cat err'
+    [ "$output" = $'y\n0' ]
+}
+
+@test "one SIGTERM: sources stop, the rest drains" {
+    flow <<'END'
+pipelines:
+  p:
+    run: |
+      sh -c 'trap "echo last; exit 0" TERM; echo ready; while :; do sleep 0.01; done'
+      | sh -c 'while read l; do sleep 0.2; echo "slow $l"; done; echo end'
+      | cat > out
+END
+    run_flow
+    wait_for happened p.sh started
+    wait_for happened p.sh-2 started
+    wait_for has out 'slow ready'
+    kill -TERM "$FLOW"
+    flow_ends
+    [ "$status" -eq 0 ]
+    [ "$(cat out)" = $'slow ready\nslow last\nend' ]
+}
+
+@test "SIGINT is the same; a stage in back-off does not hold it up, and drains what waits for it" {
+    flow <<'END'
+restart: {limit: 10, min: 60s, max: 60s}
+pipelines:
+  p:
+    run: |
+      sh -c 'echo 1; sleep 0.3; echo 2; exec sleep 100'
+      | sh -c 'echo start >> starts; [ $PYPE_RESTART -ge 2 ] || exit 1; cat'
+      | cat > out
+END
+    run_flow
+    wait_for happened p.sh-2 failed 2
+    local before=$SECONDS
+    kill -INT "$FLOW"
+    flow_ends 5
+    [ "$status" -eq 0 ]
+    [ $((SECONDS - before)) -le 2 ]
+    [ "$(wc -l <starts)" -eq 3 ]
+}
+
+@test "a stage that ignores SIGTERM is killed after stop_timeout; a second signal hurries" {
+    flow <<'END'
+stop_timeout: 300ms
+pipelines: {p: {run: 'sh -c "trap \"\" TERM; while :; do sleep 0.05; done" | cat'}}
+END
+    run_flow
+    wait_for happened p.sh started
+    kill -TERM "$FLOW"
+    flow_ends 5
+    [ "$status" -eq 0 ]
+    has flow.err 'does not end on SIGTERM, killed'
+    rm -rf .pype
+    sed -i 's/300ms/1h/' flow.yaml
+    run_flow -v
+    wait_for happened p.sh started
+    kill -TERM "$FLOW"
+    wait_for has flow.err 'stopping'
+    kill -TERM "$FLOW"
+    flow_ends 5
+    has flow.err 'does not end on SIGTERM, killed'
+}
+
+@test "a stage and all its children die together, whoever is killed" {
+    flow <<'END'
+pipelines: {p: {run: '{ sleep 1000 & echo $! > child; setsid sleep 1001 & echo $! > far; wait; } | cat'}}
+END
+    run_flow
+    wait_for test -s far
+    local child far
+    child=$(cat child) far=$(cat far)
+    alive "$child"
+    alive "$far"
+    kill -9 "$FLOW"
+    wait_gone "$FLOW"
+    wait_for -3 run ! alive "$child"
+    wait_gone "$child" 3
+    wait_gone "$far" 3
+    wait_gone "$(pid_of p.cat)" 3
+}
+
+@test "a killed manager is replaced, what it left is gone first, other pipelines notice nothing" {
+    flow <<'END'
+restart: {min: 10ms, max: 10ms}
+pipelines:
+  p: {run: '{ sleep 1000 & echo $! >> children; wait; } | cat'}
+  q: {run: './ticker | cat >> q.out'}
+END
+    run_flow
+    wait_for test -s children
+    wait_for test -s q.out
+    local manager other first cat
+    manager=$(manager_of p.cat) other=$(manager_of q.cat) first=$(head -n 1 children) cat=$(pid_of p.cat)
+    [ "$manager" != "$FLOW" ]
+    [ "$manager" != "$other" ]
+    kill -9 "$manager"
+    wait_for lines children 2
+    run ! alive "$first"
+    run ! alive "$cat"
+    [ "$(manager_of q.cat)" = "$other" ]
+    happened p failed
+    has flow.err 'p: killed by signal 9 (SIGKILL)'
+    kill -TERM "$FLOW"
+    flow_ends
+    [ "$status" -eq 0 ]
+}
+
+@test "stderr of stages: whole lines with the stage's name, and the last of them in the report" {
+    flow <<'END'
+restart: never
+report: cat > report
+pipelines: {p: {run: '{ echo one >&2; printf two >&2; kill -9 $$; }'}}
+END
+    run_split pype run
+    [ "$status" -eq 1 ]
+    [[ $stderr == *$'p.stage-1: one\np.stage-1: two\n'* ]]
+    [ "$(jq -c '[.event, .source, .data.signal, .data.stderr]' report | head -n 1)" = '["given_up","p.stage-1",9,["one","two"]]' ]
+}
+
+@test "report: gets every failure as an event, with stage, signal and attempt; is started again if it dies" {
+    flow <<'END'
+restart: {limit: 3, min: 5ms, max: 5ms}
+report: "head -n 1 >> report"
+pipelines: {p: {run: 'sh -c "exit 1"'}}
+END
+    run pype run
+    [ "$status" -eq 1 ]
+    # A command that ends after each event gets them one by one; none is there twice.
+    [ "$(head -n 1 report | jq -c '[.event, .source, .data.exit, .data.attempt]')" = '["failed","p.sh",1,1]' ]
+    [ "$(sort report | uniq -d | wc -l)" -eq 0 ]
+}
+
+@test "a report command that does not read holds nothing up" {
+    flow <<'END'
+stop_timeout: 200ms
+restart: {limit: 3, min: 1ms, max: 1ms}
+report: "exec sleep 1000"
+pipelines: {p: {run: 'sh -c "exit 1"'}}
+END
+    run_flow
+    flow_ends 5
+    [ "$status" -eq 1 ]
+    has flow.err 'report: the command does not end, killed'
+}
+
+@test "children start with clean signals, no stray descriptors, and a process group of their own" {
+    flow <<'END'
+pipelines: {p: {run: '{ grep ^Sig /proc/self/status > signals; ls -l /proc/self/fd > fds; cut -d" " -f5 /proc/$$/stat > group; echo $$ > pid; } | cat'}}
+END
+    run bash -c 'trap "" PIPE HUP; exec pype run'
+    [ "$status" -eq 0 ]
+    # glibc ignores its own signals 32 and 33 in what posix_spawn starts, which make does, and nobody can undo it.
+    sed -i s/180000000/000000000/ signals
+    [ "$(awk '$1 == "SigBlk:" || $1 == "SigIgn:" {print $2}' signals | sort -u)" = 0000000000000000 ]
+    # 0, 1, 2 and the one ls itself opened.
+    [ "$(grep -c -- '->' fds)" -eq 4 ]
+    [ "$(cat group)" = "$(cat pid)" ]
+}
+
+@test "descriptors do not grow with restarts" {
+    flow <<'END'
+restart: {limit: 1000, min: 1ms, max: 1ms}
+pipelines: {p: {run: 'sh -c "while :; do echo {}; sleep 0.01; done" | sh -c "sleep 0.01; exit 1" | cat'}}
+END
+    run_flow
+    wait_for happened p.sh-2 failed 5
+    local manager before
+    manager=$(manager_of p.cat)
+    before=$(ls "/proc/$manager/fd" | wc -l)
+    wait_for happened p.sh-2 failed 40
+    [ "$(ls "/proc/$manager/fd" | wc -l)" -le $((before + 1)) ]
+    [ "$(ls "/proc/$FLOW/fd" | wc -l)" -le 20 ]
+    kill -TERM "$FLOW"
+    flow_ends
+}
+
+@test "a strict reader that is killed twice in the middle of a line gets over it" {
+    flow <<END
+restart: {limit: 100, min: 5ms, max: 20ms}
+pipelines:
+  p:
+    stages:
+      source: {run: 'while :; do seq -f "{\"n\":%.0f,\"pad\":\"xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx\"}" 1000; done'}
+      strict: {run: 'jq -c --unbuffered .n', from: source}
+      sink: {run: 'cat >> out', from: strict}
+END
+    run_flow
+    wait_for test -s out
+    local i before
+    for i in 1 2 3; do
+        before=$(pid_of p.strict)
+        kill -9 "$before" 2>/dev/null || true
+        wait_for replaced p.strict "$before"
+    done
+    # It works again: the same process for as long as 3000 more lines take.
+    local size
+    size=$(stat -c %s out)
+    wait_for eval '[ "$(stat -c %s out)" -gt $((size + 20000)) ]'
+    kill -TERM "$FLOW"
+    flow_ends
+    run ! grep -qvE '^[0-9]*$' out
+}
+
+@test "a second runner on the same state directory is refused with the first one's pid" {
+    flow <<'END'
+pipelines: {p: {run: 'sleep 100'}}
+END
+    run_flow
+    wait_for happened p.sleep started
+    run pype run
+    [ "$status" -eq 1 ]
+    [[ $output == *"runs already, as process $FLOW"* ]]
+    kill -TERM "$FLOW"
+    flow_ends
+}
+
+@test "--only, --state, and a flow that is not there" {
+    flow <<'END'
+pipelines: {a: {run: 'echo a'}, b: {run: 'echo b'}}
+END
+    run pype run --only b -d state
+    [ "$output" = b ]
+    [ -f state/events.ndjson ]
+    [ ! -e .pype ]
+    run pype run --only c
+    [ "$status" -eq 2 ]
+    [[ $output == *"no pipeline 'c'"* ]]
+    run pype run none.yaml
+    [ "$status" -eq 2 ]
+    [[ $output == *none.yaml* ]]
+}
+
+@test "a hundred stages in a row" {
+    {
+        echo 'pipelines: {p: {run: "seq 100000'
+        for _ in $(seq 98); do echo '| cat'; done
+        echo '| sha256sum > out"}}'
+    } >flow.yaml
+    sed -i ':a;N;$!ba;s/\n/ /g' flow.yaml
+    run pype run
+    [ "$status" -eq 0 ]
+    [ "$(cat out)" = "$(seq 100000 | sha256sum)" ]
+}

@@ -57,7 +57,7 @@ struct engine_program {
 
 struct engine_host {
 	void *context;
-	/* The next line, valid until the next call. running: the program is at work and asks for it. False: there is none. */
+	/* The next line, with JSON_PADDING (common/json.h) readable bytes behind it, valid until the next call. running: the program is at work and asks for it. False: there is none. */
 	bool (*line)(void *context, bool running, const char **line, size_t *length);
 	/* A result, without a newline. truth: it is neither false nor null. */
 	void (*result)(void *context, const char *bytes, size_t length, bool truth);

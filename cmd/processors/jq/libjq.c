@@ -16,6 +16,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "common/json.h"
 #include "common/memory.h"
 #include "common/message.h"
 
@@ -29,6 +30,7 @@ struct engine {
 	const struct engine_host *host;
 	jq_state *jq;
 	jv_parser *parser; /* of the current line; NULL: all its values are taken */
+	jv_parser *plain; /* of all lines that are one object or array */
 	bool running; /* within jq_next */
 	bool begun; /* with null_input: its one run */
 	bool slurped; /* with slurp: the array has been given out */
@@ -119,16 +121,39 @@ static jv parse_error(jv message)
 	return reason;
 }
 
+/*
+ * The value of a line that is one object or array to the letter, as nearly all are: a parser that has taken such a text whole
+ * is as good as new, and serves for all of them. Else invalid, without a message.
+ */
+static jv plain_value(struct engine *engine, const char *line, size_t length)
+{
+	struct json_result result;
+	jv value;
+
+	if (!json_scan(line, length, NULL, NULL, 0, &result) ||
+	    (result.kind != JSON_OBJECT && result.kind != JSON_ARRAY))
+		return jv_invalid();
+	jv_parser_set_buf(engine->plain, line + result.start, (int)(result.end - result.start), 1);
+	value = jv_parser_next(engine->plain);
+	if (jv_is_valid(value))
+		return value;
+	/* libjq has limits that the scanner does not know: the line goes the long way, which says them. */
+	jv_free(value);
+	jv_parser_free(engine->plain);
+	engine->plain = jv_parser_new(0);
+	return jv_invalid();
+}
+
 /* The next value of the current line, or of the lines after it; invalid if there is none. */
 static jv next_value(struct engine *engine)
 {
 	const char *line, *stray;
 	size_t length;
+	jv value;
 
 	for (;;) {
 		if (engine->parser) {
-			jv value = jv_parser_next(engine->parser);
-
+			value = jv_parser_next(engine->parser);
 			if (jv_is_valid(value))
 				return value;
 			if (jv_invalid_has_msg(jv_copy(value)))
@@ -142,6 +167,8 @@ static jv next_value(struct engine *engine)
 			bad_line(engine, jv_string_fmt("longer than libjq can take (%luM)", ENGINE_TEXT_MOST >> 20));
 		else if (engine->program->raw_input)
 			return jv_string_sized(line, (int)length);
+		else if (jv_is_valid(value = plain_value(engine, line, length)))
+			return value;
 		else if ((stray = stray_byte(line, length)))
 			bad_line(engine, stray_byte_error(line, stray));
 		else
@@ -315,6 +342,7 @@ struct engine *engine_open(const struct engine_program *program, const struct en
 
 	engine->program = program;
 	engine->host = host;
+	engine->plain = jv_parser_new(0);
 	engine->jq = jq_init();
 	if (!engine->jq)
 		fail("out of memory");
@@ -417,6 +445,7 @@ void engine_free(struct engine *engine)
 {
 	if (engine->parser)
 		jv_parser_free(engine->parser);
+	jv_parser_free(engine->plain);
 	jq_teardown(&engine->jq);
 	free(engine);
 }

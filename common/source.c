@@ -1,11 +1,11 @@
 #include "common/source.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "common/json_text.h"
+#include "common/output.h"
 #include "common/signals.h"
 #include "common/unit.h"
 
@@ -34,15 +34,6 @@ void source_open(struct source *source)
 		text_add_string(&source->head, ",\"source\":");
 		json_add_string(&source->head, name, strlen(name));
 	}
-}
-
-static void written(int result)
-{
-	if (result == 0)
-		return;
-	if (errno == EPIPE)
-		exit(STATUS_OK);
-	fail("cannot write to standard output:");
 }
 
 static void add_string(struct line_writer *out, const char *string)
@@ -81,7 +72,7 @@ bool source_event(struct source *source, const char *name, int64_t time, const c
 		return false;
 	}
 	source->events++;
-	written(line_writer_end(out));
+	output_check(line_writer_end(out));
 	return true;
 }
 
@@ -103,7 +94,7 @@ void source_bad(struct source *source, const void *bytes, size_t length, const c
 
 void source_flush(struct source *source)
 {
-	written(line_writer_flush(&source->out));
+	output_check(line_writer_flush(&source->out));
 }
 
 int source_close(struct source *source)

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "common/memory.h"
+#include "common/output.h"
 #include "common/signals.h"
 #include "common/unit.h"
 
@@ -73,15 +74,6 @@ void stage_open(struct stage *stage)
 	line_writer_init(&stage->out, STDOUT_FILENO);
 	dead_letters_init(&stage->letters, stage->dead_letter);
 	stage->event.spans = xcalloc(stage->want.slots, sizeof(*stage->event.spans));
-}
-
-static void written(int result)
-{
-	if (result == 0)
-		return;
-	if (errno == EPIPE)
-		exit(STATUS_OK);
-	fail("cannot write to standard output:");
 }
 
 static void kept(struct stage *stage, int result)
@@ -260,12 +252,12 @@ void stage_write(struct stage *stage, const void *line, size_t length)
 
 void stage_end_line(struct stage *stage)
 {
-	written(line_writer_end(&stage->out));
+	output_check(line_writer_end(&stage->out));
 }
 
 void stage_flush(struct stage *stage)
 {
-	written(line_writer_flush(&stage->out));
+	output_check(line_writer_flush(&stage->out));
 }
 
 int stage_close(struct stage *stage)

@@ -7,12 +7,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "cmd/flow/manager.h"
+#include "cmd/flow/moment.h"
 #include "common/memory.h"
 #include "common/message.h"
 #include "common/spawn.h"
@@ -20,14 +19,6 @@
 
 /* After SIGTERM a child has this long before SIGKILL; a killed one's group is looked at this often until it is gone. */
 static const double kill_after = 2.0, look_again = 0.002;
-
-static int64_t now(void)
-{
-	struct timespec time;
-
-	clock_gettime(CLOCK_MONOTONIC, &time);
-	return time.tv_sec * UNIT_S + time.tv_nsec;
-}
 
 static double seconds(int64_t nanoseconds)
 {
@@ -106,7 +97,7 @@ static void start(struct child *child)
 
 	snprintf(child->restarts, CHILD_RESTART_ROOM, "PYPE_RESTART=%llu",
 	         (unsigned long long)(child->starts + manager_restarts(child->manager)));
-	child->started = now();
+	child->started = moment_now();
 	child->asked = false;
 	child->state = CHILD_UP;
 	child->pid = manager_spawn(child->manager, child, &failed);
@@ -167,7 +158,6 @@ static void start_after(struct child *child, int64_t delay)
 static void retry(struct child *child)
 {
 	const struct restart_policy *policy = &child->stage->settings.restart;
-	uint64_t random = 0;
 	int64_t delay;
 
 	if (input_ended(child)) {
@@ -175,9 +165,7 @@ static void retry(struct child *child)
 		finish_as(child, CHILD_BADLY);
 		return;
 	}
-	if (getrandom(&random, sizeof(random), GRND_NONBLOCK) < 0)
-		random = (uint64_t)now();
-	delay = restart_delay(&child->restart, policy, child->started, now(), random);
+	delay = restart_delay(&child->restart, policy, child->started, moment_now(), moment_random());
 	if (delay < 0 && policy->mode == RESTART_NEVER) {
 		give_up(child);
 	} else if (delay < 0) {

@@ -9,11 +9,11 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "cmd/flow/child.h"
 #include "cmd/flow/happening.h"
+#include "cmd/flow/moment.h"
 #include "cmd/flow/orphans.h"
 #include "cmd/flow/shell.h"
 #include "cmd/flow/tools.h"
@@ -63,17 +63,15 @@ void manager_tell_end(struct manager *manager, const struct child *child)
 
 void manager_tell_death(struct manager *manager, struct child *child, int64_t delay, const char *why)
 {
-	struct timespec time;
 	struct happening_death death = {
 		.pid = child->exit.pid,
 		.status = child->status,
 		.attempt = child->restart.attempts,
+		.uptime = moment_now() - child->started,
 		.delay = delay,
 		.why = why,
 	};
 
-	clock_gettime(CLOCK_MONOTONIC, &time);
-	death.uptime = time.tv_sec * UNIT_S + time.tv_nsec - child->started;
 	happening_begin(&manager->text, delay >= 0 ? "failed" : "given_up", child->name);
 	happening_add_death(&manager->text, &death, &child->stage->settings.restart);
 	text_add_string(&manager->text, ",\"stderr\":");

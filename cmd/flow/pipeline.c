@@ -3,14 +3,13 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/random.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "cmd/flow/happening.h"
 #include "cmd/flow/manager.h"
+#include "cmd/flow/moment.h"
 #include "cmd/flow/orphans.h"
 #include "cmd/flow/run.h"
 #include "common/message.h"
@@ -20,14 +19,6 @@
 enum { MESSAGE_MOST = 256 * 1024 };
 
 static const double look_again = 0.002;
-
-static int64_t now(void)
-{
-	struct timespec time;
-
-	clock_gettime(CLOCK_MONOTONIC, &time);
-	return time.tv_sec * UNIT_S + time.tv_nsec;
-}
 
 /* Saying. */
 
@@ -56,7 +47,7 @@ static void tell_death(struct pipeline *pipeline, int64_t delay, const char *why
 		.status = pipeline->status,
 		.how = code > 0 && code <= MANAGER_AFRESH ? ends[code] : NULL,
 		.attempt = pipeline->restart.attempts,
-		.uptime = now() - pipeline->started,
+		.uptime = moment_now() - pipeline->started,
 		.delay = delay,
 		.why = why,
 	};
@@ -75,7 +66,7 @@ static void start(struct pipeline *pipeline)
 	const char *failed = "cannot make a socket";
 	int ends[2] = {-1, -1};
 
-	pipeline->started = now();
+	pipeline->started = moment_now();
 	pipeline->state = PIPELINE_UP;
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0 ||
 	    (pipeline->pid = run_spawn_manager(pipeline->run, pipeline, ends[1], &failed)) < 0) {
@@ -122,13 +113,10 @@ static void finish(struct pipeline *pipeline)
 
 static void retry(struct pipeline *pipeline)
 {
-	uint64_t random = 0;
 	int64_t delay;
 
-	if (getrandom(&random, sizeof(random), GRND_NONBLOCK) < 0)
-		random = (uint64_t)now();
-	delay = restart_delay(&pipeline->restart, &pipeline->manifest->settings.restart, pipeline->started, now(),
-	                      random);
+	delay = restart_delay(&pipeline->restart, &pipeline->manifest->settings.restart, pipeline->started,
+	                      moment_now(), moment_random());
 	tell_death(pipeline, delay, "the pipeline has failed");
 	pipeline->pid = 0;
 	if (delay < 0) {

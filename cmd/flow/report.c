@@ -5,22 +5,13 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "cmd/flow/moment.h"
 #include "common/message.h"
 #include "common/spawn.h"
 #include "common/unit.h"
-
-static int64_t now(void)
-{
-	struct timespec time;
-
-	clock_gettime(CLOCK_MONOTONIC, &time);
-	return time.tv_sec * UNIT_S + time.tv_nsec;
-}
 
 static void close_input(struct report *report)
 {
@@ -46,7 +37,7 @@ static void start(struct report *report)
 	};
 	int ends[2];
 
-	report->started = now();
+	report->started = moment_now();
 	if (pipe2(ends, O_CLOEXEC) < 0) {
 		message_error("report: %s:", failed);
 		return;
@@ -116,7 +107,6 @@ static void on_exit_status(EV_P_ ev_child *watcher, int events)
 {
 	struct report *report = watcher->data;
 	int code = WIFEXITED(watcher->rstatus) ? WEXITSTATUS(watcher->rstatus) : STATUS_FAILED;
-	uint64_t random = 0;
 	int64_t delay;
 
 	(void)events;
@@ -131,9 +121,8 @@ static void on_exit_status(EV_P_ ev_child *watcher, int events)
 		give_up(report, "the command cannot do its work and is not started again");
 		return;
 	}
-	if (getrandom(&random, sizeof(random), GRND_NONBLOCK) < 0)
-		random = (uint64_t)now();
-	delay = restart_delay(&report->restart, &report->manifest->settings.restart, report->started, now(), random);
+	delay = restart_delay(&report->restart, &report->manifest->settings.restart, report->started, moment_now(),
+	                      moment_random());
 	if (delay < 0) {
 		give_up(report, "the command failed too often and is not started again");
 		return;

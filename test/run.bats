@@ -158,7 +158,7 @@ END
     [ -f good ]
     happened bad given_up
     happened good finished
-    [[ $output == *'bad: a stage failed too often'*'the pipeline has failed'* ]]
+    [[ $output == *'bad: failed after '*'the pipeline has failed'* ]]
 }
 
 @test "statuses 2, 126 and 127 are never tried again" {

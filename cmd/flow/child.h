@@ -49,7 +49,7 @@ enum child_happening {
 	CHILD_HAPPENINGS,
 };
 
-/* How a finished child ended. */
+/* How a finished child ended, from good to bad. */
 enum child_verdict {
 	CHILD_WELL,
 	CHILD_BADLY, /* it failed at its end, and that is said */

@@ -28,7 +28,7 @@ struct manager {
 	struct child *children; /* as in the manifest: in the order of the data */
 	size_t count, done;
 	bool stopping, hurried;
-	enum manager_end end;
+	enum child_verdict worst; /* of the stages that are done */
 	int null; /* /dev/null: what a source reads */
 	struct text text; /* the happening that is being said */
 	struct ev_io channel;
@@ -209,16 +209,9 @@ static void hurry(struct manager *manager)
 
 void manager_child_done(struct manager *manager, struct child *child)
 {
-	static const enum manager_end ends[] = {
-		[CHILD_WELL] = MANAGER_WELL,
-		[CHILD_BADLY] = MANAGER_BADLY,
-		[CHILD_POINTLESS] = MANAGER_POINTLESS,
-		[CHILD_TOO_OFTEN] = MANAGER_AFRESH,
-	};
-
 	manager->done++;
-	if (ends[child->verdict] > manager->end)
-		manager->end = ends[child->verdict];
+	if (child->verdict > manager->worst)
+		manager->worst = child->verdict;
 	if (child->verdict == CHILD_POINTLESS)
 		stop(manager);
 	else if (child->verdict == CHILD_TOO_OFTEN)
@@ -276,6 +269,12 @@ static void free_all(struct manager *manager)
 
 int manager_run(const struct manager_setup *setup)
 {
+	static const enum manager_end ends[] = {
+		[CHILD_WELL] = MANAGER_WELL,
+		[CHILD_BADLY] = MANAGER_BADLY,
+		[CHILD_POINTLESS] = MANAGER_POINTLESS,
+		[CHILD_TOO_OFTEN] = MANAGER_AFRESH,
+	};
 	struct manager manager = {.setup = setup};
 
 	/* The parent's loop and its watchers are no concern of this process. */
@@ -303,5 +302,5 @@ int manager_run(const struct manager_setup *setup)
 	orphans_end();
 	free_all(&manager);
 	ev_loop_destroy(EV_DEFAULT);
-	return (int)manager.end;
+	return (int)ends[manager.worst];
 }

@@ -25,12 +25,13 @@ enum manager_order {
 	MANAGER_HURRY = 'h', /* end all now; once more: kill */
 };
 
-/* The exit status of a manager; death by a signal counts as MANAGER_AFRESH. */
+/* The exit status of a manager, by the rule for all programs: 1 asks for a restart, as does death by a signal. */
 enum manager_end {
 	MANAGER_WELL = 0,
-	MANAGER_BADLY = 1, /* a stage failed at its end, and that is said */
+	MANAGER_AFRESH =
+		1, /* a stage failed more often than it may, or the manager itself did: start the pipeline anew */
 	MANAGER_POINTLESS = 2, /* a stage must not be started again */
-	MANAGER_AFRESH = 3, /* a stage failed more often than it may: start the pipeline anew */
+	MANAGER_BADLY = 3, /* a stage failed at its end, and that is said */
 };
 
 struct manager_setup {

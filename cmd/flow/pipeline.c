@@ -33,19 +33,27 @@ static void tell(struct pipeline *pipeline, const char *name, const char *messag
 	text_free(&text);
 }
 
+/* What the end of the manager means for the pipeline. */
+static enum manager_end end_of(const struct pipeline *pipeline)
+{
+	int code = WIFEXITED(pipeline->status) ? WEXITSTATUS(pipeline->status) : MANAGER_AFRESH;
+
+	return code >= MANAGER_WELL && code <= MANAGER_BADLY ? (enum manager_end)code : MANAGER_AFRESH;
+}
+
 static void tell_death(struct pipeline *pipeline, int64_t delay, const char *why)
 {
 	static const char *const ends[] = {
-		[MANAGER_BADLY] = "a stage failed at its end",
+		[MANAGER_WELL] = "finished",
+		[MANAGER_AFRESH] = "failed",
 		[MANAGER_POINTLESS] = "a stage cannot work",
-		[MANAGER_AFRESH] = "a stage failed too often",
+		[MANAGER_BADLY] = "a stage failed at its end",
 	};
-	int code = WIFEXITED(pipeline->status) ? WEXITSTATUS(pipeline->status) : -1;
 	struct text text = {0};
 	struct happening_death death = {
 		.pid = pipeline->exit.pid,
 		.status = pipeline->status,
-		.how = code > 0 && code <= MANAGER_AFRESH ? ends[code] : NULL,
+		.how = ends[end_of(pipeline)],
 		.attempt = pipeline->restart.attempts,
 		.uptime = moment_now() - pipeline->started,
 		.delay = delay,
@@ -98,14 +106,14 @@ static void done(struct pipeline *pipeline)
 
 static void finish(struct pipeline *pipeline)
 {
-	int code = WIFEXITED(pipeline->status) ? WEXITSTATUS(pipeline->status) : MANAGER_AFRESH;
+	enum manager_end end = end_of(pipeline);
 
-	if (pipeline->pid == 0 || code == MANAGER_WELL) {
+	if (pipeline->pid == 0 || end == MANAGER_WELL) {
 		tell(pipeline, "finished", "finished");
 	} else {
 		pipeline->failed = true;
 		tell_death(pipeline, -1,
-		           code == MANAGER_BADLY ? "the pipeline has finished" : "the pipeline has failed");
+		           end == MANAGER_BADLY ? "the pipeline has finished" : "the pipeline has failed");
 	}
 	pipeline->pid = 0;
 	done(pipeline);
@@ -113,10 +121,9 @@ static void finish(struct pipeline *pipeline)
 
 static void retry(struct pipeline *pipeline)
 {
-	int64_t delay;
+	int64_t delay = restart_delay(&pipeline->restart, &pipeline->manifest->settings.restart, pipeline->started,
+	                              moment_now(), moment_random());
 
-	delay = restart_delay(&pipeline->restart, &pipeline->manifest->settings.restart, pipeline->started,
-	                      moment_now(), moment_random());
 	tell_death(pipeline, delay, "the pipeline has failed");
 	pipeline->pid = 0;
 	if (delay < 0) {
@@ -204,9 +211,7 @@ static void on_words(EV_P_ ev_io *watcher, int events)
 
 static void gone(struct pipeline *pipeline)
 {
-	int code = WIFEXITED(pipeline->status) ? WEXITSTATUS(pipeline->status) : MANAGER_AFRESH;
-
-	pipeline_handle(pipeline, code < MANAGER_AFRESH ? PIPELINE_ENDED : PIPELINE_FAILED);
+	pipeline_handle(pipeline, end_of(pipeline) == MANAGER_AFRESH ? PIPELINE_FAILED : PIPELINE_ENDED);
 }
 
 static void on_gone(EV_P_ ev_timer *watcher, int events)

@@ -48,6 +48,7 @@ struct run {
 	struct manifest manifest;
 	char *state;
 	int lock, events; /* descriptors: STATE/lock, STATE/events.ndjson */
+	struct message_limit unkept; /* happenings that could not be written there */
 	struct pipeline *pipelines;
 	size_t count, done;
 	unsigned stops; /* how often it was told to stop */
@@ -74,6 +75,7 @@ static const struct hearing {
 static void say(struct run *run, const char *event, size_t length)
 {
 	struct json_span spans[3];
+	const struct json_span *name = &spans[run->event_slot], *from = &spans[run->source_slot];
 	struct json_result result;
 	struct text source = {0}, message = {0}, copy = {0};
 
@@ -81,24 +83,24 @@ static void say(struct run *run, const char *event, size_t length)
 	text_add(&copy, event, length);
 	text_reserve(&copy, JSON_PADDING);
 	memset(copy.data + length, 0, JSON_PADDING);
-	if (!json_scan(copy.data, length, &run->want, spans, 0, &result))
-		return;
-	for (size_t i = 0; i < sizeof(hearings) / sizeof(hearings[0]); i++) {
-		const struct json_span *name = &spans[run->event_slot];
-
-		if (!json_string_is(name->at, name->length, hearings[i].name, strlen(hearings[i].name)))
-			continue;
-		json_add_unescaped(&source, spans[run->source_slot].at, spans[run->source_slot].length);
+	if (json_scan(copy.data, length, &run->want, spans, 0, &result) && name->kind == JSON_STRING &&
+	    from->kind == JSON_STRING && spans[run->message_slot].kind == JSON_STRING) {
+		json_add_unescaped(&source, from->at, from->length);
 		json_add_unescaped(&message, spans[run->message_slot].at, spans[run->message_slot].length);
-		hearings[i].say("%s: %s", source.data, message.data);
-		if (hearings[i].report)
-			report_add(&run->report, event, length);
+		for (size_t i = 0; i < sizeof(hearings) / sizeof(hearings[0]); i++) {
+			if (!json_string_is(name->at, name->length, hearings[i].name, strlen(hearings[i].name)))
+				continue;
+			hearings[i].say("%s: %s", source.data, message.data);
+			if (hearings[i].report)
+				report_add(&run->report, event, length);
+		}
 	}
 	text_free(&copy);
 	text_free(&source);
 	text_free(&message);
 }
 
+/* -1: errno. */
 static int open_events(const char *state)
 {
 	struct text path = {0};
@@ -106,8 +108,6 @@ static int open_events(const char *state)
 
 	text_addf(&path, "%s/events.ndjson", state);
 	fd = open(path.data, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
-	if (fd < 0)
-		fail("cannot open '%s':", path.data);
 	text_free(&path);
 	return fd;
 }
@@ -116,25 +116,39 @@ static int open_events(const char *state)
 static void turn_events(struct run *run)
 {
 	struct text from = {0}, to = {0};
+	int fd = -1;
 
 	text_addf(&from, "%s/events.ndjson", run->state);
 	text_addf(&to, "%s/events.1.ndjson", run->state);
-	if (rename(from.data, to.data) == 0) {
+	if (rename(from.data, to.data) == 0)
+		fd = open_events(run->state);
+	if (fd >= 0) {
 		close(run->events);
-		run->events = open_events(run->state);
+		run->events = fd;
 	}
 	text_free(&from);
 	text_free(&to);
 }
 
-void run_hear(struct run *run, const char *event, size_t length)
+static void keep(struct run *run, const char *event, size_t length)
 {
+	ssize_t n = write(run->events, event, length);
 	struct stat status;
 
-	if (write(run->events, event, length) != (ssize_t)length)
+	if (n != (ssize_t)length && message_pass(&run->unkept))
 		message_error("cannot write to '%s/events.ndjson':", run->state);
-	else if (fstat(run->events, &status) == 0 && status.st_size > EVENTS_MOST)
+	if (fstat(run->events, &status) < 0)
+		return;
+	/* A part of an event would spoil the next one. */
+	if (n > 0 && n < (ssize_t)length && ftruncate(run->events, status.st_size - n) < 0)
+		message_debug("cannot cut '%s/events.ndjson':", run->state);
+	if (status.st_size > EVENTS_MOST)
 		turn_events(run);
+}
+
+void run_hear(struct run *run, const char *event, size_t length)
+{
+	keep(run, event, length);
 	say(run, event, length);
 }
 
@@ -180,6 +194,8 @@ static void open_state(struct run *run, const char *asked)
 		fail("cannot write to '%s':", path.data);
 	text_free(&path);
 	run->events = open_events(run->state);
+	if (run->events < 0)
+		fail("cannot open '%s/events.ndjson':", run->state);
 }
 
 /* Managers. */

@@ -46,7 +46,8 @@ static void end_line(struct tail *tail)
 	while (n < 0 && errno == EINTR);
 	text_free(&line);
 	free(tail->lines[tail->next]);
-	tail->lines[tail->next] = xstrndup(tail->part + name, tail->length - name);
+	tail->lines[tail->next] =
+		xstrndup(tail->part + name, tail->length - name < TAIL_KEPT ? tail->length - name : TAIL_KEPT);
 	tail->next = (tail->next + 1) % TAIL_LINES;
 	tail->length = 0;
 }

@@ -14,6 +14,7 @@
 enum {
 	TAIL_LINES = 20,
 	TAIL_LINE = 2048,
+	TAIL_KEPT = 500, /* bytes of a line for the report: all of it must fit into one message */
 };
 
 struct tail {

@@ -270,6 +270,27 @@ END
     [ "$(wc -l <starts)" -eq 3 ]
 }
 
+@test "a stage that dies while the pipeline drains is started once more, for what waits in its pipe" {
+    flow <<'END'
+pipelines:
+  p:
+    run: |
+      sh -c 'seq 5; exec sleep 100'
+      | sh -c 'if [ $PYPE_RESTART = 0 ]; then read -r n; echo "first $n"; exec sleep 100; else cat; fi'
+      | cat > out
+END
+    run_flow -v
+    wait_for has out 'first 1'
+    kill -TERM "$FLOW"
+    wait_for has flow.err 'p.sh: finished'
+    kill -9 "$(pid_of p.sh-2)"
+    flow_ends
+    [ "$status" -eq 0 ]
+    [ "$(grep . out)" = $'first 1\n2\n3\n4\n5' ]
+    happened p.sh-2 failed 1
+    happened p.sh-2 started 2
+}
+
 @test "a stage that ignores SIGTERM is killed after stop_timeout; a second signal hurries" {
     flow <<'END'
 stop_timeout: 300ms

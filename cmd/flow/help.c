@@ -172,10 +172,10 @@ static int show_all(void)
 		text_addf(&help, "  %-12s  %s\n", command->name, command->summary);
 	add_all_tools(&help);
 	text_add_string(&help, "\noptions:\n"
-	                       "  -v, --verbose  say more on stderr; twice: all\n"
-	                       "  -h, --help     say this and exit\n"
-	                       "  -V, --version  say the version and exit\n"
-	                       "      --complete list the options and exit\n"
+	                       "  -v, --verbose   say more on stderr; twice: all\n"
+	                       "  -h, --help      say this and exit\n"
+	                       "  -V, --version   say the version and exit\n"
+	                       "      --complete  list the options and exit\n"
 	                       "\nOf each command and tool: pype help NAME, pype NAME --help\n");
 	if (fwrite(help.data, 1, help.length, stdout) != help.length || fflush(stdout) != 0)
 		fail("cannot write to standard output:");

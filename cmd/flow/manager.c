@@ -27,7 +27,7 @@ struct manager {
 	const struct manager_setup *setup;
 	struct child *children; /* as in the manifest: in the order of the data */
 	size_t count, done;
-	bool stopping, hurried;
+	bool stopping;
 	enum child_verdict worst; /* of the stages that are done */
 	int null; /* /dev/null: what a source reads */
 	struct text text; /* the happening that is being said */

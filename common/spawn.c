@@ -100,6 +100,18 @@ static bool set_descriptors(struct birth *birth)
 	return true;
 }
 
+static bool set_limits(struct birth *birth)
+{
+	struct rlimit limit;
+
+	if (!birth->spawn->files)
+		return true;
+	if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
+		return false;
+	limit.rlim_cur = birth->spawn->files;
+	return setrlimit(RLIMIT_NOFILE, &limit) == 0;
+}
+
 static bool enter_directory(struct birth *birth)
 {
 	return !birth->spawn->directory || chdir(birth->spawn->directory) == 0;
@@ -132,6 +144,7 @@ static const struct {
 	{"cannot make its process group", lead_group},
 	{"cannot tie it to its parent", die_with_parent},
 	{"cannot set its descriptors", set_descriptors},
+	{"cannot set its limits", set_limits},
 	{"cannot enter its directory", enter_directory},
 	{"cannot unblock its signals", unblock_signals},
 	{"cannot run it", execute},

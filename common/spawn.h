@@ -17,6 +17,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <sys/resource.h>
 #include <sys/types.h>
 
 /* The parent's descriptor becomes number `child`; one of the parent's may be listed more than once. */
@@ -33,6 +34,7 @@ struct spawn {
 	size_t fd_count;
 	bool group; /* leads a process group of its own, whose id is its pid */
 	int death_signal; /* what it gets when the parent dies (its own children do not) */
+	rlim_t files; /* how many descriptors it may have open (soft limit) */
 };
 
 /* Both return the child's pid, or -1: errno, and *failed, a literal, says what failed: "cannot run it", … */

@@ -493,3 +493,15 @@ END
     [ "$status" -eq 0 ]
     [ "$(cat out)" = "$(seq 100000 | sha256sum)" ]
 }
+
+@test "six hundred stages and their descriptors: more than a process may usually have open; the stages get the usual" {
+    {
+        echo 'pipelines: {p: {run: "sh -c \"ulimit -n\"'
+        for _ in $(seq 598); do echo '| cat'; done
+        echo '| cat > out"}}'
+    } | tr '\n' ' ' >flow.yaml
+    run bash -c 'ulimit -S -n 1024; exec pype run'
+    [ "$output" = "" ]
+    [ "$status" -eq 0 ]
+    [ "$(cat out)" = 1024 ]
+}

@@ -102,6 +102,7 @@ pid_t manager_spawn(struct manager *manager, const struct child *child, const ch
 		.directory = manager->setup->manifest->directory,
 		.group = true,
 		.death_signal = SIGKILL,
+		.files = manager->setup->files,
 	};
 
 	return spawn_program(&spawn, failed);

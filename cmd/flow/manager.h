@@ -13,6 +13,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/resource.h>
 #include <sys/types.h>
 
 #include "cmd/flow/manifest.h"
@@ -39,6 +40,7 @@ struct manager_setup {
 	const struct manifest_pipeline *pipeline;
 	const char *state; /* the state directory */
 	int channel; /* the socket to the flow process */
+	rlim_t files; /* how many descriptors a stage may have open; 0: as many as this process */
 	uint64_t restarts; /* how often the pipeline was started before */
 };
 

@@ -34,6 +34,7 @@ static void start(struct report *report)
 		.directory = report->manifest->directory,
 		.group = true,
 		.death_signal = SIGTERM,
+		.files = report->files,
 	};
 	int ends[2];
 
@@ -140,9 +141,9 @@ static void on_again(EV_P_ ev_timer *watcher, int events)
 	start(watcher->data);
 }
 
-void report_init(struct report *report, const struct manifest *manifest, char **environment)
+void report_init(struct report *report, const struct manifest *manifest, char **environment, rlim_t files)
 {
-	*report = (struct report){.manifest = manifest, .environment = environment, .fd = -1};
+	*report = (struct report){.manifest = manifest, .environment = environment, .files = files, .fd = -1};
 	ev_init(&report->writable, on_writable);
 	ev_init(&report->exit, on_exit_status);
 	ev_init(&report->again, on_again);

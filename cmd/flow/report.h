@@ -10,6 +10,7 @@
 #include <ev.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/resource.h>
 #include <sys/types.h>
 
 #include "cmd/flow/manifest.h"
@@ -21,6 +22,7 @@ enum { REPORT_QUEUE = 1 << 20 };
 struct report {
 	const struct manifest *manifest; /* manifest->report NULL: nothing is done */
 	char **environment;
+	rlim_t files; /* as in struct spawn */
 	pid_t pid; /* 0: it does not run */
 	int fd; /* write end of its stdin, not blocking; -1: none */
 	struct text queue;
@@ -35,7 +37,7 @@ struct report {
 };
 
 /* environment is borrowed. Starts the command. */
-void report_init(struct report *report, const struct manifest *manifest, char **environment);
+void report_init(struct report *report, const struct manifest *manifest, char **environment, rlim_t files);
 /* One event, a whole line with its newline. */
 void report_add(struct report *report, const char *line, size_t length);
 /* No more will come: the command gets the rest and its end of input. The loop ends by itself when it has ended. */

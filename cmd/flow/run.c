@@ -51,6 +51,7 @@ struct run {
 	struct message_limit unkept; /* happenings that could not be written there */
 	struct pipeline *pipelines;
 	size_t count, done;
+	rlim_t files; /* how many descriptors this process could have open before it asked for more */
 	unsigned stops; /* how often it was told to stop */
 	char **environment; /* of the report command */
 	struct report report;
@@ -221,6 +222,7 @@ pid_t run_spawn_manager(struct run *run, struct pipeline *pipeline, int channel,
 				.manifest = &run->manifest,
 				.pipeline = pipeline->manifest,
 				.state = run->state,
+				.files = run->files,
 				.channel = channel,
 				.restarts = pipeline->starts,
 			},
@@ -286,12 +288,26 @@ static void on_signal(EV_P_ ev_signal *watcher, int events)
 		pipeline_handle(&run->pipelines[i], happening);
 }
 
+/* A pipeline takes a descriptor here, and a stage four in its manager: as many as are allowed. Stages get what they had. */
+static void raise_file_limit(struct run *run)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur == limit.rlim_max)
+		return;
+	run->files = limit.rlim_cur;
+	limit.rlim_cur = limit.rlim_max;
+	if (setrlimit(RLIMIT_NOFILE, &limit) < 0)
+		message_warning("cannot raise the limit of open files:");
+}
+
 static void start_all(struct run *run, const struct option_list *only)
 {
 	static const int numbers[] = {SIGTERM, SIGINT, SIGHUP};
 
 	if (!ev_default_loop(EVFLAG_NOENV))
 		fail("cannot make an event loop");
+	raise_file_limit(run);
 	signal(SIGPIPE, SIG_IGN);
 	prctl(PR_SET_CHILD_SUBREAPER, 1);
 	for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
@@ -302,7 +318,7 @@ static void start_all(struct run *run, const struct option_list *only)
 	}
 	ev_init(&run->patience, on_patience);
 	run->patience.data = run;
-	report_init(&run->report, &run->manifest, run->environment);
+	report_init(&run->report, &run->manifest, run->environment, run->files);
 	run->pipelines = xcalloc(run->manifest.count, sizeof(*run->pipelines));
 	for (size_t i = 0; i < run->manifest.count; i++)
 		if (select_has(only, run->manifest.pipelines[i].name))

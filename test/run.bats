@@ -66,6 +66,9 @@ END
     [ "$status" -eq 0 ]
     [ -z "$output" ]
     [ "$(sha256sum <out)" = "$(seq 1000 | sed 's/^/x/' | sha256sum)" ]
+    # Started from the last to the first, finished from the first to the last.
+    [ "$(jq -r 'select(.event == "started").source' .pype/events.ndjson)" = $'count.cat\ncount.sed\ncount.seq' ]
+    [ "$(jq -r 'select(.event == "finished").source' .pype/events.ndjson)" = $'count.seq\ncount.sed\ncount.cat\ncount' ]
 }
 
 @test "the last stage's standard output is the runner's" {

@@ -9,7 +9,7 @@
  *
  *           START   ENDED    FAILED   REFUSED  TIMER   DRAIN       STOP     HURRY
  *   DOWN    start                                      finish      finish   finish
- *   UP              finish   retry    give_up          last        ask      term
+ *   UP              ended    retry    give_up          last        ask      term
  *   WAIT                                       start   start_last  finish   finish
  *   LAST            finish   once     lost     term                         term
  *   ENDING          finish   finish   finish   kill                         kill

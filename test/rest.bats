@@ -81,6 +81,11 @@ gaps() {
     awk 'NR > 1 { printf "%d\n", ($1 - before) * 1000 + 0.5 } { before = $1 }' nginx/asked
 }
 
+# asked N [PATTERN]: nginx, which writes its log only after it has answered, has N requests in it (like that).
+asked() {
+    [ "$(grep -c -- "${2:-}" nginx/asked)" -ge "$1" ]
+}
+
 # between A B NUMBER…
 between() {
     local a=$1 b=$2 n
@@ -259,6 +264,7 @@ CASES
     [ "$status" = 0 ]
     accept='application/json, */*;q=0.5'
     agent=pype/$(pype-rest --version | cut -d ' ' -f 2)
+    wait_for lines nginx/whole 7
     sed -i 's/|[a-z, ]*gzip[a-z, ]*|/|packed|/' nginx/whole
     diff nginx/whole - <<EXPECTED
 GET|$agent|$accept|packed||||
@@ -276,6 +282,7 @@ EXPECTED
     head -c 1000000 /dev/zero | tr '\0' y >large
     rest --once -d @large "$URL/echo"
     [ "$status" = 0 ]
+    wait_for lines nginx/whole 1
     grep -o 'y*$' nginx/whole | tr -d '\n' | cmp - large
 }
 
@@ -633,6 +640,7 @@ PYTHON
     nginx_up </dev/null
     rest --retry-min 50ms --retry-max 200ms --max-failures 5 "$URL/500"
     [ "$status" = 1 ]
+    wait_for asked 5
     mapfile -t gap < <(gaps)
     [ ${#gap[@]} = 4 ]
     between 49 250 "${gap[0]}"
@@ -656,8 +664,10 @@ NGINX
     [ "$status" = 1 ]
     [[ $stderr == *"status 429 (--every makes the pauses longer); next try in 1s"* ]]
     run ! wait $dated
+    wait_for asked 2 /429
     grep /429 nginx/asked >asked
     between 1000 1800 "$(awk 'NR > 1 { print int(($1 - before) * 1000) } { before = $1 }' asked)"
+    wait_for asked 2 /dated
     grep /dated nginx/asked >asked
     between 600 2500 "$(awk 'NR > 1 { print int(($1 - before) * 1000) } { before = $1 }' asked)"
     rest --every 10ms --max-failures 2 --retry-after-max 200ms "$URL/429/long"
@@ -704,6 +714,7 @@ NGINX
     rest --count 2 --cron '* * * * * *' "$URL/headers"
     [ "$status" = 0 ]
     [ "$(wc -l <<<"$output")" = 2 ]
+    wait_for asked 2
     while read -r time _; do
         between 0 250 $((10#${time#*.}))
     done <nginx/asked

@@ -138,6 +138,13 @@ $(BUILD)/bench/%: test/bench/%.c $(BUILD)/libcommon.a
 	@mkdir -p $(@D)
 	$(call say,CC)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $< $(BUILD)/libcommon.a
 
+# Programs of the crash laboratory; bench uses them, too.
+TORTURE = $(patsubst test/torture/%.c,$(BUILD)/torture/%,$(wildcard test/torture/*.c))
+torture-build: all $(TORTURE)
+$(BUILD)/torture/%: test/torture/%.c test/torture/log.h $(BUILD)/libcommon.a
+	@mkdir -p $(@D)
+	$(call say,CC)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $< $(BUILD)/libcommon.a
+
 # What is installed, as SOURCE:TARGET below PREFIX.
 COMPLETION = share/bash-completion/completions
 INSTALLED = $(foreach p,$(PROGRAMS),$p:bin/$(notdir $p) examples/completion.bash:$(COMPLETION)/$(notdir $p)) \

@@ -171,7 +171,7 @@ static void make_children(struct manager *manager)
 	}
 	for (size_t i = 0; i < manager->count; i++)
 		for (size_t j = 0; j < pipeline->stages[i].from_count; j++)
-			make_pipe(&manager->children[pipeline->stages[i].from[j]], &manager->children[i]);
+			make_pipe(&manager->children[pipeline->stages[i].from[j].stage], &manager->children[i]);
 }
 
 /* Ending. */
@@ -182,7 +182,8 @@ bool manager_reader_gone(const struct manager *manager, const struct child *chil
 
 	for (size_t i = 0; i < manager->count; i++)
 		for (size_t j = 0; j < manager->children[i].stage->from_count; j++)
-			if (manager->children[i].stage->from[j] == self && manager->children[i].state != CHILD_DONE)
+			if (manager->children[i].stage->from[j].stage == self &&
+			    manager->children[i].state != CHILD_DONE)
 				return false;
 	return true;
 }

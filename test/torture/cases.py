@@ -291,7 +291,97 @@ def orphans(options, rng, directory):
         return "%d processes, all gone" % (len(before) + 1)
 
 
+# --- The checker itself.
+
+
+def checker(options, rng, directory):
+    """It finds what is broken on purpose, and nothing else."""
+    os.makedirs(directory)
+    graph = Graph()
+    graph.add(Source("s1", 24, names=["a", "b"], pad=9, seed=1))
+    graph.add(Source("s2", 16, pad=9, seed=2))
+    graph.add(Filter("f1", "", "f1", copies=2), ("s1", "a"))
+    graph.add(Filter("f2", "", "f2", drop=3), "f1", "s2")
+    graph.add(Output("o1", "o1.csv"), "f2", "s2")
+    graph.add(Output("o2", "o2.csv"), ("s1", "b"))
+    rows = {output.path: made_up_rows(graph, output, rng) for output in graph.of(Output)}
+
+    def judged(path, broken, said=None, to=(24, 16)):
+        graph.stages["s1"].to, graph.stages["s2"].to = to
+        for name, lines in dict(rows, **{path: broken}).items():
+            with open(directory + "/" + name, "w") as file:
+                file.write("".join(lines))
+        verdict = check(graph, PIPELINE, directory, said or {})
+        return [verdict.lost, verdict.twice, verdict.torn, verdict.disorder, verdict.strange], verdict.good()
+
+    made = 0
+    for path, right in rows.items():
+        must(judged(path, right) == ([0] * 5, True), "right, and found wrong")
+        must(judged(path, right, to=(0, 0), said={"s1": 24})[1], "right up to an end that was said, and found wrong")
+        for at in range(1, len(right)):
+            line, before, behind = right[at], right[:at], right[at + 1:]
+            wrong = ":".join(line.rsplit(".", 1))
+            for what, broken, counts in (
+                    ("a lost one", before + behind, (1, 0, 0, 0, 0)),
+                    ("a doubled one", before + [line, line] + behind, (0, 1, 0, 0, 0)),
+                    ("a changed one", before + [wrong] + behind, (1, 0, 1, 0, 0)),
+                    ("a torn one", before + [line[:-2] + "\n"] + behind, (1, 0, 1, 0, 0)),
+                    ("two in a line", before + [line[:-1]] + behind, None)):
+                counted, good = judged(path, broken)
+                must(not good and (counts is None or counted == list(counts)), "%s at %d of %s: counted %s" % (
+                    what, at, path, counted))
+                made += 1
+            for other in range(at + 1, len(right)):
+                swapped = before + [right[other]] + right[at + 1:other] + [line] + right[other + 1:]
+                if same_way(line, right[other]):
+                    counted, good = judged(path, swapped)
+                    must(not good and counted[3] > 0, "%d and %d of %s swapped, not found" % (at, other, path))
+                    made += 1
+    must_know_the_end(judged, rows)
+    return "%d mistakes made, all found" % made
+
+
+def must_know_the_end(judged, rows):
+    """Of a flow that was stopped, all outputs agree on how far it came."""
+    def below(path, number):
+        return rows[path][:1] + [row for row in rows[path][1:] if ".s2" in row or int(row.split(",")[0]) < number]
+
+    rows["o2.csv"] = below("o2.csv", 20)
+    counted, good = judged("o1.csv", rows["o1.csv"], to=(0, 0))
+    must(not good and counted[0] > 0, "outputs that came to different ends, not found")
+    must(judged("o1.csv", below("o1.csv", 20), to=(0, 0))[1], "stopped at 20, and found wrong")
+    must(not judged("o1.csv", below("o1.csv", 20), to=(0, 0), said={"s1": 23})[1], "less than the source said, not found")
+    must(not judged("o1.csv", below("o1.csv", 20), to=(0, 0), said={"s1": 16})[1], "more than the source said, not found")
+
+
+def same_way(line, other):
+    """Two rows came by the same way: swapped, they are out of order."""
+    def way(row):
+        fields = row.split(",")
+        return fields[2], [field != "" for field in fields[3:-1]]
+    return way(line) == way(other)
+
+
+def made_up_rows(graph, output, rng):
+    """The file of an output as it must be: its ways in any mixture, each in order."""
+    columns = graph.columns(output)
+    ways = []
+    for way in graph.ways(output):
+        rows = []
+        for place in way.expected(way.source.to):
+            tags = dict(zip([tag for tag, _ in way.tags], place[1:]))
+            fields = [place[0], way.source.event(place[0]), PIPELINE + "." + way.source.name]
+            fields += [tags.get(tag, "") for tag in columns[3:-1]] + [way.source.data(place[0])]
+            rows.append(",".join(map(str, fields)) + "\n")
+        ways.append(rows)
+    mixed = [",".join(columns) + "\n"]
+    while any(ways):
+        mixed.append(rng.choice([way for way in ways if way]).pop(0))
+    return mixed
+
+
 CASES = {
+    "checker": checker,
     "stall": stall,
     "spill": lambda *given: stall(*given, when_full="spill"),
     "drop-oldest": lambda *given: stall(*given, when_full="drop-oldest"),

@@ -120,17 +120,19 @@ class Graph:
             return stage.text
         return "pype-csv -o %s %s" % (stage.path, " ".join(self.columns(stage)))
 
-    def stage(self, stage):
+    def stage(self, stage, delivery):
         """Its entry in the manifest."""
         sources = [writer + ("." + event if event else "") for writer, event in self.edges[stage.name]]
         entry = {"run": self.text(stage)}
         if sources:
             entry["from"] = sources[0] if len(sources) == 1 else sources
+        if delivery != "fast" and not entry["run"].startswith("pype-"):
+            entry["ack"] = "page"
         entry.update(getattr(stage, "settings", {}))
         return entry
 
     def manifest(self, delivery, protocol, **settings):
-        pipeline = {"stages": {name: self.stage(stage) for name, stage in self.stages.items()}}
+        pipeline = {"stages": {name: self.stage(stage, delivery) for name, stage in self.stages.items()}}
         manifest = {"flow": "torture", "delivery": delivery, "protocol": protocol, "restart": RESTART,
                     "pipelines": {PIPELINE: pipeline}}
         manifest.update(settings)

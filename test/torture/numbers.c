@@ -27,19 +27,6 @@ static const struct option_program program = {
 	.operands = "",
 };
 
-/* Until common/source.h has them. */
-static const void *source_resumed(const struct source *source, size_t *length)
-{
-	(void)source;
-	*length = 0;
-	return NULL;
-}
-
-static void source_cursor(struct source *source, const void *bytes, size_t length)
-{
-	(void)source, (void)bytes, (void)length;
-}
-
 struct numbers {
 	int64_t to, every, seed;
 	uint64_t pad;
@@ -121,6 +108,9 @@ static void write_event(struct numbers *numbers)
 	if (!source_event(&numbers->source, name, (int64_t)number * UNIT_S, data->data, data->length))
 		die("event %" PRIu64 " is longer than a line may be", number);
 	source_cursor(&numbers->source, &numbers->next, sizeof(numbers->next));
+	/* In lock step this waits until the event is handled to its end. */
+	if (numbers->log.path)
+		source_flush(&numbers->source);
 	log_end(&numbers->log, number);
 }
 

@@ -25,7 +25,7 @@ class Verdict:
         if len(self.words) < 20:
             self.words.append(text)
 
-    def counts(self):
+    def __str__(self):
         text = "%d events, %d lost, %d twice, %d torn, %d out of order" % (self.rows, self.lost, self.twice, self.torn,
                                                                         self.disorder)
         return text + (", %d strange" % self.strange if self.strange else "")

@@ -97,7 +97,7 @@ class Flow:
     def __init__(self, directory, manifest, state=None):
         self.directory, self.manifest = directory, manifest
         self.state = state or directory + "/.pype"
-        self.process, self.lost_children = None, 0
+        self.process = None
         os.makedirs(directory, exist_ok=True)
         with open(directory + "/flow.yaml", "w") as file:
             json.dump(manifest, file, indent=1)
@@ -205,14 +205,16 @@ class Flow:
     # -- its end
 
     def kill_runner(self):
-        """kill -9; within a second nothing may be alive."""
+        """kill -9; within a second nothing may be alive. False: it has ended by itself."""
         before = self.pids()
         self.process.kill()
-        self.process.wait()
+        if self.process.wait() != -signal.SIGKILL:
+            return False
         if not wait_until(lambda: not self.orphans(), 1):
             left = ["%d %s %s" % (pid, name_of(pid), read("/proc/%d/cmdline" % pid)[:80]) for pid in self.orphans()]
             raise Failure("a second after kill -9 of the runner %d of %d processes live: %s" % (
                 len(left), len(before), "; ".join(left)))
+        return True
 
     def wait(self, seconds):
         """Its exit status."""
@@ -274,10 +276,10 @@ class Killer:
         role = self.rng.choice(sorted(candidates))
         pid, what = self.rng.choice(candidates[role]), self.rng.random()
         if role == "runner":
-            self.flow.kill_runner()
-            self.stopped = []
-            self.kills[role] += 1
-            self.flow.start()
+            if self.flow.kill_runner():
+                self.stopped = []
+                self.kills[role] += 1
+                self.flow.start()
         elif what < 0.15:
             if self.flow.signal(pid, signal.SIGSTOP):
                 self.stops += 1

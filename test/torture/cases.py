@@ -9,6 +9,7 @@ from checker import check
 from flow import LIBC, Failure, Flow, Killer, Unavailable, is_alive, read, wait_until
 from graph import PIPELINE, Filter, Graph, Output, Source
 from pager import page
+from rings import rings
 
 CLONE_NEWNS, MS_REC_PRIVATE = 0x20000, 0x4000 | 0x40000
 
@@ -395,6 +396,7 @@ def made_up_rows(graph, output, rng):
 CASES = {
     "checker": checker,
     "page": page,
+    "rings": rings,
     "stall": stall,
     "spill": lambda *given: stall(*given, when_full="spill"),
     "drop-oldest": lambda *given: stall(*given, when_full="drop-oldest"),

@@ -79,7 +79,8 @@ static void resume(struct numbers *numbers)
 	size_t length;
 	const void *cursor = source_resumed(&numbers->source, &length);
 
-	if (!cursor)
+	/* Killed in the middle of its first block, it has a mark, but no place yet. */
+	if (!cursor || length == 0)
 		return;
 	if (length != sizeof(numbers->next))
 		die("the cursor has %zu bytes", length);

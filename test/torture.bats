@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# The crash laboratory (test/torture/run, `make torture`), in short: the seed of each run is fixed, and what fails says it.
+# The crash laboratory (test/torture/run, `make torture`), in short. The seed of each run is fixed; what fails says it.
 
 load lib
 
@@ -22,6 +22,11 @@ rounds() {
 
 @test "examples/stage.py keeps its page over its pipes: killed, it loses nothing" {
     torture page --seed 1
+}
+
+@test "rings: killed, sources, filters and outputs lose nothing, without a runner" {
+    torture rings --seed 1
+    torture rings --seed 6
 }
 
 @test "fast: losses are the only harm that kills do" {
@@ -60,7 +65,7 @@ rounds() {
     torture spill --seed 1
 }
 
-@test "one of three outputs stands still: the others go on, and what it does not get is counted (drop-oldest, drop-newest)" {
+@test "one of three outputs stands still: the others go on, what it does not get is counted (drop-oldest, drop-newest)" {
     torture drop-oldest --seed 1
     torture drop-newest --seed 1
 }

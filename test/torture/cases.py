@@ -6,17 +6,12 @@ import signal
 import time
 
 from checker import check
-from flow import LIBC, Failure, Flow, Killer, Unavailable, is_alive, read, wait_until
-from graph import PIPELINE, Filter, Graph, Output, Source
+from flow import LIBC, Failure, Flow, Killer, Unavailable, is_alive, must, read, wait_until
+from graph import PIPELINE, Filter, Graph, Output, Source, chain
 from pager import page
 from rings import rings
 
 CLONE_NEWNS, MS_REC_PRIVATE = 0x20000, 0x4000 | 0x40000
-
-
-def must(condition, text):
-    if not condition:
-        raise Failure(text)
 
 
 def small_disk(directory, size):
@@ -36,13 +31,6 @@ def size_of(path):
 
 def rows_of(path):
     return max(read(path).count(b"\n") - 1, 0)
-
-
-def chain(*stages):
-    graph = Graph()
-    for before, stage in zip((None,) + stages, stages):
-        graph.add(stage, *([before.name] if before else []))
-    return graph
 
 
 def started(options, directory, graph, state=None, **settings):
@@ -239,7 +227,7 @@ def sync(options, rng, directory):
     must(found == 0, "%d of %d events began before the one before them was through" % (found, events))
     options.protocol = "async"
     found = in_the_flow(options, rng, directory + "-not")[1]
-    must(found > events / 2, "without lock step only %d of %d events met another one: nothing was measured" % (found, events))
+    must(found > events / 2, "without lock step only %d of %d events met another one: nothing measured" % (found, events))
     return "%s, none began before the one before it was through; else %d do" % (verdict, found)
 
 
@@ -272,7 +260,7 @@ def measured(flow):
 def leak(options, rng, directory):
     """Restarts cost neither descriptors nor memory, in the flow process and in the manager."""
     restarts = options.kills or 300
-    graph = chain(Source("s1", 0, every=500, pad=20), Filter("f1", "pass"), Filter("f2", "pass"), Output("o1", "o1.csv"))
+    graph = chain(Source("s1", 0, 500, pad=20), Filter("f1", "pass"), Filter("f2", "pass"), Output("o1", "o1.csv"))
     with started(options, directory, graph) as flow:
         killer = Killer(flow, graph, rng, {"filter", "output"}, 0.002, restarts // 4)
         killer.work(time.monotonic() + options.seconds)
@@ -363,8 +351,8 @@ def must_know_the_end(judged, rows):
     counted, good = judged("o1.csv", rows["o1.csv"], to=(0, 0))
     must(not good and counted[0] > 0, "outputs that came to different ends, not found")
     must(judged("o1.csv", below("o1.csv", 20), to=(0, 0))[1], "stopped at 20, and found wrong")
-    must(not judged("o1.csv", below("o1.csv", 20), to=(0, 0), said={"s1": 23})[1], "less than the source said, not found")
-    must(not judged("o1.csv", below("o1.csv", 20), to=(0, 0), said={"s1": 16})[1], "more than the source said, not found")
+    must(not judged("o1.csv", below("o1.csv", 20), to=(0, 0), said={"s1": 23})[1], "less than was said, not found")
+    must(not judged("o1.csv", below("o1.csv", 20), to=(0, 0), said={"s1": 16})[1], "more than was said, not found")
 
 
 def same_way(line, other):

@@ -1,8 +1,8 @@
 """What arrived at the outputs, held against what must have: lost, twice, torn, out of order.
 
-Of a flow that ran to its end each output has, on each way to it, exactly the numbers of its source, in order. Of one that was
-stopped it has those below a number that is the same for all outputs of the source: as far as the source came. What the
-source says of how far it came ("stopped before N") must be that number.
+Of a flow that ran to its end each output has, on each way to it, exactly the numbers of its source, in order. Of one that
+was stopped it has those below a number that is the same for all outputs of the source: as far as the source came. What
+the source says of how far it came ("stopped before N") must be that number.
 """
 import collections
 

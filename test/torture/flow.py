@@ -29,6 +29,11 @@ class Unavailable(Exception):
     """This machine, or this version, cannot do it."""
 
 
+def must(condition, text):
+    if not condition:
+        raise Failure(text)
+
+
 def become_subreaper():
     """What a killed runner leaves behind becomes ours, and so is found."""
     LIBC.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)

@@ -1,7 +1,7 @@
 """A graph of stages made from a seed, as a manifest, and what must arrive at its ends.
 
-Every filter that others can be beside puts a member of its own into each event it hands on, so that an event's way can be
-read off it: what comes to an output on one way is a list, known beforehand, in order.
+Every filter that others can be beside puts a member of its own into each event it hands on, so that an event's way can
+be read off it: what comes to an output on one way is a list, known beforehand, in order.
 """
 import itertools
 import os
@@ -45,7 +45,7 @@ class Source:
 
 
 class Filter:
-    """What a filter does to an event: drops it (one in `drop`), or hands on `copies` with a member `tag` (None: as it is)."""
+    """What becomes of an event: one in `drop` is dropped, `copies` are handed on with a member `tag` (None: as it is)."""
 
     def __init__(self, name, text, tag=None, copies=1, drop=0, **settings):
         self.name, self.text, self.tag, self.copies, self.drop, self.settings = name, text, tag, copies, drop, settings
@@ -137,6 +137,14 @@ class Graph:
                     "pipelines": {PIPELINE: pipeline}}
         manifest.update(settings)
         return manifest
+
+
+def chain(*stages):
+    """A graph in which each stage reads the one before."""
+    graph = Graph()
+    for before, stage in zip((None,) + stages, stages):
+        graph.add(stage, *([before.name] if before else []))
+    return graph
 
 
 # --- Graphs from a seed.

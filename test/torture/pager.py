@@ -1,5 +1,5 @@
-"""A small manager of one stage: it keeps that stage's page and pipes (common/page.h), kills it at random and starts it again, and
-so tests a program that keeps the page over its pipes without the runner."""
+"""A small manager of one stage: it keeps that stage's page and pipes (common/page.h), kills it at random and starts it
+again, and so tests a program that keeps the page over its pipes without the runner."""
 import mmap
 import os
 import select
@@ -101,7 +101,7 @@ class Stage:
 
 
 def page(options, rng, directory):
-    """A stage that keeps its page over its pipes is killed, and loses nothing; what it wrote twice is cut at its marks."""
+    """A stage that keeps its page over its pipes is killed, and loses nothing; what it wrote twice is cut at a mark."""
     command, to = ["/usr/bin/python3", ROOT + "/examples/stage.py", "a=1"], 30000
     lines = ['{"n":%d,"data":"%s"}' % (i, "x" * rng.randrange(200)) for i in range(to)]
     text = "".join(line + "\n" for line in lines)[:-1].encode()

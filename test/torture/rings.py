@@ -1,5 +1,5 @@
-"""Programs of ours in a row, joined by rings (common/ring.h), without the runner: killed at random and started again. What is
-done here for a dead one is all that a manager has to do for it."""
+"""Programs of ours in a row, joined by rings (common/ring.h), without the runner: killed at random and started again. What
+is done here for a dead one is all that a manager has to do for it."""
 import mmap
 import os
 import signal
@@ -8,8 +8,8 @@ import subprocess
 import time
 
 from checker import check
-from flow import BIN, TOOLS, Failure
-from graph import PIPELINE, Filter, Output, Source
+from flow import BIN, TOOLS, must
+from graph import PIPELINE, Filter, Output, Source, chain
 
 LENGTH, SHARED, AREA = 32768, 8192, 1 << 20
 RING, NOWHERE = LENGTH, (1 << 64) - 1
@@ -21,8 +21,8 @@ PAGE_ENDED, PAGE_RESUMED = 4, 2
 class Stage:
     """A program, its page, and the ring it writes, in one memory."""
 
-    def __init__(self, command, above, size):
-        self.command, self.above, self.size = command, above, size
+    def __init__(self, name, command, above, size):
+        self.name, self.command, self.above, self.below = name, command, above, None
         self.memory = os.memfd_create("stage")
         os.ftruncate(self.memory, 1 << 32)
         self.map = mmap.mmap(self.memory, RING + SHARED)
@@ -52,27 +52,29 @@ class Stage:
     def start(self, directory):
         self.put("<I", 64, 0)
         flags = (PAGE_RESUMED if self.get("<Q", MARKS) else 0)
-        if self.above and self.get_above(ENDED):
+        if self.above and self.above.get("<I", RING + ENDED):
             flags |= PAGE_ENDED
         self.put("<I", 8, flags)
         stdin, stdout = os.open("/dev/null", os.O_RDONLY), os.open("/dev/null", os.O_WRONLY)
-        name = "%d:" % self.memory + ":".join("%d.%d" % (os.fstat(fd).st_dev, os.fstat(fd).st_ino) for fd in (stdin, stdout))
+        name = ":".join(["%d" % self.memory] + ["%d.%d" % (os.fstat(fd).st_dev, os.fstat(fd).st_ino)
+                                               for fd in (stdin, stdout)])
         fds = {self.memory, self.bell, self.manager}
         fds |= {self.above.memory, self.above.bell} if self.above else set()
         fds |= {self.below.bell} if self.below else set()
-        self.process = subprocess.Popen(self.command, shell=True, stdin=stdin, stdout=stdout, cwd=directory, pass_fds=fds,
-                                        env=dict(os.environ, PYPE_STAGE=name, PYPE_NAME=self.name,
-                                                 PATH="%s:%s:%s" % (BIN, TOOLS, os.environ["PATH"])))
+        environment = dict(os.environ, PYPE_STAGE=name, PYPE_NAME=self.name)
+        environment["PATH"] = "%s:%s:%s" % (BIN, TOOLS, os.environ["PATH"])
+        self.process = subprocess.Popen(self.command, shell=True, stdin=stdin, stdout=stdout, cwd=directory,
+                                        pass_fds=fds, env=environment)
         os.close(stdin)
         os.close(stdout)
-
-    def get_above(self, offset):
-        return self.above.get("<I", RING + offset)
 
     def mark(self):
         """(in, out) of the newest."""
         sequence = self.get("<Q", MARKS)
         return struct.unpack_from("<QQ", self.map, MARKS + 64 + sequence % 4 * MARK) if sequence else (0, 0)
+
+    def where(self):
+        return self.name, self.mark(), self.get("<Q", RING + HEAD), self.get("<Q", RING + SLOTS)
 
     def mend(self):
         """What its last mark says is published and given back, and neighbours look again."""
@@ -92,51 +94,65 @@ class Stage:
             os.eventfd_write(self.below.bell, 1)
 
 
-def rings(options, rng, directory):
-    """Sources, filters and outputs that keep rings are killed; nothing is lost or there twice."""
-    from cases import chain, must
-    os.makedirs(directory)
-    source = Source("s1", 60000, names=["a", "b"], pad=rng.choice([20, 100, 3000]), seed=4)
-    graph = chain(source, Filter("f1", "exec pass --multiply 2 --as f1", "f1", 2), Filter("f2", "exec pype-jq '.f2 = 0'", "f2"),
-                  Output("o1", "o1.csv"))
-    source.to = min(source.to, 6000000 // (source.pad + 100))
-    stages = []
-    for stage in graph.stages.values():
-        text = graph.text(stage)
-        stages.append(Stage(text if text.startswith("exec") else "exec " + text, stages[-1] if stages else None,
-                            rng.choice([4096, 16384, 65536, 262144])))
-        stages[-1].name = "%s.%s" % (PIPELINE, stage.name)
-    for stage, below in zip(stages, stages[1:] + [None]):
-        stage.tie(below)
-    kills, limit, end = 0, options.kills or 60, time.monotonic() + 60
-    try:
-        for stage in stages:
+class Row:
+    """The stages of a graph without branches, by what they are made of."""
+
+    def __init__(self, graph, rng, directory):
+        self.stages, self.rng, self.directory, self.kills = [], rng, directory, 0
+        for stage in graph.stages.values():
+            above = self.stages[-1] if self.stages else None
+            size = rng.choice([4096, 16384, 65536, 262144])
+            self.stages.append(Stage("%s.%s" % (PIPELINE, stage.name), "exec " + graph.text(stage), above, size))
+        for stage, below in zip(self.stages, self.stages[1:] + [None]):
+            stage.tie(below)
             stage.start(directory)
-        while not all(stage.done for stage in stages):
-            must(time.monotonic() < end, "no end: %s" % [(stage.name, stage.mark(), stage.get("<Q", RING + HEAD),
-                                                          stage.get("<Q", RING + SLOTS)) for stage in stages])
-            time.sleep(rng.expovariate(1 / 0.01))
-            running = [stage for stage in stages if not stage.done]
-            victim = rng.choice(running)
-            if kills < limit and victim.process.poll() is None:
-                victim.process.kill()
-                kills += victim.process.wait() == -signal.SIGKILL
-            for stage in running:
-                status = stage.process.poll()
-                if status is None:
-                    continue
-                stage.mend()
-                must(status in (0, -signal.SIGKILL), "%s ended with status %d" % (stage.name, status))
-                if status == 0:
-                    stage.end()
-                else:
-                    stage.start(directory)
-    finally:
-        for stage in stages:
-            if stage.process and stage.process.poll() is None:
+
+    def running(self):
+        return [stage for stage in self.stages if not stage.done]
+
+    def look_after(self):
+        """What has died is started again, what is through has its end."""
+        for stage in self.running():
+            status = stage.process.poll()
+            if status is None:
+                continue
+            stage.mend()
+            must(status in (0, -signal.SIGKILL), "%s ended with status %d" % (stage.name, status))
+            if status == 0:
+                stage.end()
+            else:
+                stage.start(self.directory)
+
+    def kill_one(self):
+        victim = self.rng.choice(self.running())
+        if victim.process.poll() is None:
+            victim.process.kill()
+            self.kills += victim.process.wait() == -signal.SIGKILL
+
+    def kill_all(self):
+        for stage in self.stages:
+            if stage.process.poll() is None:
                 stage.process.kill()
                 stage.process.wait()
+
+
+def rings(options, rng, directory):
+    """Sources, filters and outputs that keep rings are killed; nothing is lost or there twice."""
+    os.makedirs(directory)
+    source = Source("s1", 60000, names=["a", "b"], pad=rng.choice([20, 100, 3000]), seed=4)
+    source.to = min(source.to, 6000000 // (source.pad + 100))
+    graph = chain(source, Filter("f1", "pass --multiply 2 --as f1", "f1", 2), Filter("f2", "pype-jq '.f2 = 0'", "f2"),
+                  Output("o1", "o1.csv"))
+    row, end = Row(graph, rng, directory), time.monotonic() + 60
+    try:
+        while row.running():
+            must(time.monotonic() < end, "no end: %s" % [stage.where() for stage in row.stages])
+            time.sleep(rng.expovariate(1 / 0.01))
+            if row.kills < (options.kills or 60):
+                row.kill_one()
+            row.look_after()
+    finally:
+        row.kill_all()
     verdict = check(graph, PIPELINE, directory, {})
-    if not verdict.good():
-        raise Failure("%s; %s" % (verdict, "; ".join(verdict.words)))
-    return "%d kills, %s" % (kills, verdict)
+    must(verdict.good(), "%s; %s" % (verdict, "; ".join(verdict.words)))
+    return "%d kills, %s" % (row.kills, verdict)

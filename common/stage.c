@@ -106,7 +106,7 @@ void stage_bad(struct stage *stage, const char *format, ...)
 	va_start(arguments, format);
 	text_vaddf(&reason, format, arguments);
 	va_end(arguments);
-	kept(stage, dead_letters_add(&stage->letters, reason.data, stage->event.number, stage->event.line,
+	kept(stage, dead_letters_add(&stage->letters, reason.data, stage->event.number, UINT64_MAX, stage->event.line,
 	                             stage->event.length));
 	bad(stage, stage->event.number, reason.data);
 	text_free(&reason);
@@ -137,8 +137,8 @@ static void put_away(struct stage *stage, enum line_status status, const char *p
 	char reason[100];
 
 	if (!stage->in_long_line)
-		kept(stage,
-		     dead_letters_begin(&stage->letters, too_long(stage, reason, sizeof(reason)), stage->in.number));
+		kept(stage, dead_letters_begin(&stage->letters, too_long(stage, reason, sizeof(reason)),
+		                               stage->in.number, UINT64_MAX));
 	stage->in_long_line = true;
 	kept(stage, dead_letters_piece(&stage->letters, piece, length));
 	if (status == LINE_TAIL)

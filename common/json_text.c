@@ -261,3 +261,56 @@ void json_add_base64(struct text *text, const void *bytes, size_t length)
 	text->length = (size_t)(out - text->data);
 	text->data[text->length] = '\0';
 }
+
+/* The six bits of a digit, or -1. */
+static int digit(char c)
+{
+	if (c >= 'A' && c <= 'Z')
+		return c - 'A';
+	if (c >= 'a' && c <= 'z')
+		return c - 'a' + 26;
+	if (c >= '0' && c <= '9')
+		return c - '0' + 52;
+	return c == '+' ? 62 : c == '/' ? 63 : -1;
+}
+
+/* length is a multiple of 4, not 0. */
+static bool add_groups(struct text *text, const char *s, size_t length)
+{
+	size_t padding = s[length - 1] != '=' ? 0 : s[length - 2] != '=' ? 1 : 2;
+	unsigned char *out = (unsigned char *)text->data + text->length;
+
+	for (size_t i = 0; i < length; i += 4) {
+		size_t digits = i + 4 < length ? 4 : 4 - padding;
+		unsigned group = 0;
+
+		for (size_t j = 0; j < 4; j++) {
+			int bits = j < digits ? digit(s[i + j]) : 0;
+
+			if (bits < 0)
+				return false;
+			group = group << 6 | (unsigned)bits;
+		}
+		for (size_t j = 0; j + 1 < digits; j++)
+			*out++ = (unsigned char)(group >> (16 - 8 * j));
+	}
+	text->length += length / 4 * 3 - padding;
+	text->data[text->length] = '\0';
+	return true;
+}
+
+bool json_add_unbase64(struct text *text, const char *string, size_t length)
+{
+	struct text plain = {0};
+	bool good;
+
+	/* Some write '/' as "\/". */
+	if (memchr(string, '\\', length))
+		json_add_unescaped(&plain, string, length);
+	else
+		text_add(&plain, string + 1, length - 2);
+	text_reserve(text, plain.length / 4 * 3);
+	good = plain.length == 0 || (plain.length % 4 == 0 && add_groups(text, plain.data, plain.length));
+	text_free(&plain);
+	return good;
+}

@@ -34,4 +34,10 @@ double json_number(const struct json_span *number);
 /* Appends the bytes in base64 (RFC 4648, with padding). */
 void json_add_base64(struct text *text, const void *bytes, size_t length);
 
+/*
+ * Appends what a valid JSON string (with its quotes) of base64 stands for. False if it is none, with padding and without
+ * white space, and then nothing is appended.
+ */
+bool json_add_unbase64(struct text *text, const char *string, size_t length);
+
 #endif

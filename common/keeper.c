@@ -112,36 +112,10 @@ static uint64_t count_lines(const char *bytes, size_t length)
 	return lines;
 }
 
-/* How much of it can be put now: all, or whole lines. 0: nothing before there is `*wanted` room; SIZE_MAX: errno. */
-static size_t portion(struct keeper *keeper, const char *bytes, size_t length, size_t *wanted)
-{
-	size_t room = ring_room(&keeper->out), line;
-	const char *newline;
-
-	if (length <= room)
-		return length;
-	newline = room > 0 ? memrchr(bytes, '\n', room) : NULL;
-	if (newline)
-		return (size_t)(newline - bytes) + 1;
-	newline = memchr(bytes + room, '\n', length - room);
-	line = newline ? (size_t)(newline - bytes) + 1 : length;
-	switch (ring_fit(&keeper->out, line)) {
-	case 1:
-		/* A quarter of the ring at least, so that a slow reader does not make for many small portions. */
-		*wanted = line > keeper->out.size / 4 ? line : keeper->out.size / 4;
-		return line <= ring_room(&keeper->out) ? line : 0;
-	case 0:
-		*wanted = keeper->out.size;
-		return 0;
-	default:
-		return SIZE_MAX;
-	}
-}
-
 int keeper_put(struct keeper *keeper, const char *bytes, size_t length, uint64_t lines, bool whole)
 {
 	while (length > 0) {
-		size_t wanted = 0, n = portion(keeper, bytes, length, &wanted);
+		size_t wanted = 0, n = ring_portion(&keeper->out, bytes, length, &wanted);
 		bool all = n == length && whole;
 
 		if (ring_deserted(&keeper->out))

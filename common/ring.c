@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -145,6 +146,31 @@ int ring_fit(struct ring *ring, size_t length)
 		(void)fallocate(ring->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)shared->areas[1].place,
 		                (off_t)shared->areas[1].size);
 	return 1;
+}
+
+size_t ring_portion(struct ring *ring, const char *bytes, size_t length, size_t *wanted)
+{
+	size_t room = ring_room(ring), line;
+	const char *newline;
+
+	if (length <= room)
+		return length;
+	newline = room > 0 ? memrchr(bytes, '\n', room) : NULL;
+	if (newline)
+		return (size_t)(newline - bytes) + 1;
+	newline = memchr(bytes + room, '\n', length - room);
+	line = newline ? (size_t)(newline - bytes) + 1 : length;
+	switch (ring_fit(ring, line)) {
+	case 1:
+		/* A quarter of the ring at least, so that a slow reader does not make for many small portions. */
+		*wanted = line > ring->size / 4 ? line : ring->size / 4;
+		return line <= ring_room(ring) ? line : 0;
+	case 0:
+		*wanted = ring->size;
+		return 0;
+	default:
+		return SIZE_MAX;
+	}
 }
 
 void ring_publish(struct ring *ring, uint64_t head)

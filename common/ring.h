@@ -98,6 +98,12 @@ size_t ring_room(const struct ring *ring);
 int ring_fit(struct ring *ring, size_t length);
 
 /*
+ * How much of these lines can be put behind head now: all of them, or the first whole ones. 0: nothing before there is
+ * `*wanted` room; SIZE_MAX: errno. Only for the writer: makes the ring fit for the first line.
+ */
+size_t ring_portion(struct ring *ring, const char *bytes, size_t length, size_t *wanted);
+
+/*
  * Publishing and giving back. True: the other side waits (its flag is taken back), ring its bell. The writer asks for
  * each of its readers; a reader for the writer.
  */

@@ -125,7 +125,7 @@ void source_bad(struct source *source, const void *bytes, size_t length, const c
 	text_vaddf(&reason, format, arguments);
 	va_end(arguments);
 	source->bad++;
-	if (bytes && dead_letters_add(&source->letters, reason.data, 0, bytes, length) < 0)
+	if (bytes && dead_letters_add(&source->letters, reason.data, 0, UINT64_MAX, bytes, length) < 0)
 		fail("cannot write to the dead letters '%s':", source->letters.path);
 	if (message_pass(&source->limit))
 		message_error("%s", reason.data);

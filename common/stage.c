@@ -102,6 +102,14 @@ void stage_input(struct stage *stage, int fd, const char *name)
 	read_from(stage, fd, name);
 }
 
+static void kept(struct stage *stage, int result)
+{
+	if (result < 0) {
+		hand_over(stage);
+		fail("cannot write to the dead letters '%s':", stage->letters.path);
+	}
+}
+
 void stage_open(struct stage *stage)
 {
 	struct keeper *keeper = &stage->keeper;
@@ -111,6 +119,8 @@ void stage_open(struct stage *stage)
 		keeper_open(keeper, true, true);
 	read_from(stage, STDIN_FILENO, NULL);
 	dead_letters_init(&stage->letters, stage->dead_letter);
+	if (keeper->resumed)
+		kept(stage, dead_letters_cut(&stage->letters, keeper->mark.in, keeper->page->epoch));
 	stage->poison = PAGE_NOWHERE;
 	if (keeper->page) {
 		line_writer_keep(&stage->out, keeper);
@@ -141,14 +151,6 @@ int stage_descriptor(const struct stage *stage)
 	return stage->keeper.page ? stage->keeper.page->bell : STDIN_FILENO;
 }
 
-static void kept(struct stage *stage, int result)
-{
-	if (result < 0) {
-		hand_over(stage);
-		fail("cannot write to the dead letters '%s':", stage->letters.path);
-	}
-}
-
 /* Counts and says a bad event; the caller has put it away. */
 static void bad(struct stage *stage, uint64_t number, const char *reason)
 {
@@ -163,6 +165,12 @@ static void bad(struct stage *stage, uint64_t number, const char *reason)
 		message_error("%s%sline %llu: %s", name, colon, (unsigned long long)number, reason);
 }
 
+/* Of the current line, for a successor that takes back what it will write again. */
+static uint64_t position(const struct stage *stage)
+{
+	return stage->keeper.page ? stage->in.offset : PAGE_NOWHERE;
+}
+
 void stage_bad(struct stage *stage, const char *format, ...)
 {
 	struct text reason = {0};
@@ -171,7 +179,7 @@ void stage_bad(struct stage *stage, const char *format, ...)
 	va_start(arguments, format);
 	text_vaddf(&reason, format, arguments);
 	va_end(arguments);
-	kept(stage, dead_letters_add(&stage->letters, reason.data, stage->event.number, stage->event.line,
+	kept(stage, dead_letters_add(&stage->letters, reason.data, stage->event.number, position(stage), stage->event.line,
 	                             stage->event.length));
 	bad(stage, stage->event.number, reason.data);
 	text_free(&reason);
@@ -202,8 +210,8 @@ static void put_away(struct stage *stage, enum line_status status, const char *p
 	char reason[100];
 
 	if (!stage->in_long_line)
-		kept(stage,
-		     dead_letters_begin(&stage->letters, too_long(stage, reason, sizeof(reason)), stage->in.number));
+		kept(stage, dead_letters_begin(&stage->letters, too_long(stage, reason, sizeof(reason)),
+		                               stage->in.number, position(stage)));
 	stage->in_long_line = true;
 	kept(stage, dead_letters_piece(&stage->letters, piece, length));
 	if (status == LINE_TAIL)

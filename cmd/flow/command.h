@@ -17,6 +17,7 @@ extern const struct option_program pype_program;
 
 int check_command(char **argv);
 int print_command(char **argv);
+int dead_letter_command(char **argv);
 int help_command(char **argv);
 
 /* Becomes the program pype-NAME, argv[0] being NAME. Ends with 2 if there is none, and names what is near. */

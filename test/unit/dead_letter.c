@@ -17,6 +17,8 @@
 
 #include "common/dead_letter.h"
 #include "common/json_text.h"
+#include "common/letter.h"
+#include "common/locked_file.h"
 #include "common/message.h"
 #include "test/unit/tap.h"
 
@@ -99,9 +101,10 @@ static void test_records(struct test *test)
 
 	dead_letters_init(&letters, test->path);
 	tap_ok(&test->tap, access(test->path, F_OK) < 0, "no file before the first record");
-	tap_ok(&test->tap, dead_letters_add(&letters, "not \"JSON\"", 7, "a\tb\"\0\xc3\xa9", 7) == 0, "text");
-	tap_ok(&test->tap, dead_letters_add(&letters, "no UTF-8", 0, "a\xff\xfe", 3) == 0, "base64");
-	tap_ok(&test->tap, dead_letters_add(&letters, "empty", 1, "", 0) == 0, "empty");
+	tap_ok(&test->tap, dead_letters_add(&letters, "not \"JSON\"", 7, UINT64_MAX, "a\tb\"\0\xc3\xa9", 7) == 0,
+	       "text");
+	tap_ok(&test->tap, dead_letters_add(&letters, "no UTF-8", 0, UINT64_MAX, "a\xff\xfe", 3) == 0, "base64");
+	tap_ok(&test->tap, dead_letters_add(&letters, "empty", 1, UINT64_MAX, "", 0) == 0, "empty");
 	dead_letters_free(&letters);
 	tap_ok(&test->tap, stat(test->path, &status) == 0 && (status.st_mode & 0777) == 0600, "mode 0600");
 
@@ -132,13 +135,15 @@ static void test_none(struct test *test)
 	for (int i = 0; i < 2; i++) {
 		dead_letters_init(&letters, i ? "" : NULL);
 		tap_ok(&test->tap,
-		       dead_letters_add(&letters, "e", 1, "x", 1) == 0 && dead_letters_begin(&letters, "e", 1) == 0 &&
+		       dead_letters_add(&letters, "e", 1, UINT64_MAX, "x", 1) == 0 &&
+		               dead_letters_begin(&letters, "e", 1, UINT64_MAX) == 0 &&
 		               dead_letters_piece(&letters, "x", 1) == 0 && dead_letters_end(&letters) == 0,
 		       "no file: nothing happens");
 		dead_letters_free(&letters);
 	}
 	dead_letters_init(&letters, "/nonexistent/file");
-	tap_ok(&test->tap, dead_letters_add(&letters, "e", 1, "x", 1) == -1 && errno == ENOENT, "cannot be opened");
+	tap_ok(&test->tap, dead_letters_add(&letters, "e", 1, UINT64_MAX, "x", 1) == -1 && errno == ENOENT,
+	       "cannot be opened");
 	dead_letters_free(&letters);
 }
 
@@ -155,7 +160,7 @@ static void test_pieces(struct test *test)
 			const char *line, *bytes = "\xff\0 bytes of all \xc0 sorts \xfe";
 
 			dead_letters_init(&letters, test->path);
-			wrong += dead_letters_begin(&letters, "long", 1) != 0;
+			wrong += dead_letters_begin(&letters, "long", 1, UINT64_MAX) != 0;
 			for (size_t at = 0; at < length; at += piece)
 				wrong += dead_letters_piece(&letters, bytes + at,
 				                            length - at < piece ? length - at : piece) != 0;
@@ -186,10 +191,10 @@ static int write_letters(const char *path, int writer)
 		size_t length = (size_t)(i * 10);
 
 		if (i % 3 == 0) {
-			wrong += dead_letters_add(&letters, "e", (uint64_t)i + 1, line, length) != 0;
+			wrong += dead_letters_add(&letters, "e", (uint64_t)i + 1, UINT64_MAX, line, length) != 0;
 			continue;
 		}
-		wrong += dead_letters_begin(&letters, "e", (uint64_t)i + 1) != 0;
+		wrong += dead_letters_begin(&letters, "e", (uint64_t)i + 1, UINT64_MAX) != 0;
 		for (int p = 0; p < PIECES; p++)
 			wrong += dead_letters_piece(&letters, line, length / PIECES) != 0;
 		wrong += dead_letters_end(&letters) != 0;
@@ -251,13 +256,13 @@ static void test_torn(struct test *test)
 
 	if (child == 0) {
 		dead_letters_init(&letters, test->path);
-		dead_letters_begin(&letters, "e", 1);
+		dead_letters_begin(&letters, "e", 1, UINT64_MAX);
 		dead_letters_piece(&letters, "half", 4);
 		raise(SIGKILL);
 	}
 	waitpid(child, NULL, 0);
 	dead_letters_init(&letters, test->path);
-	tap_ok(&test->tap, dead_letters_add(&letters, "e", 2, "whole", 5) == 0, "after a kill");
+	tap_ok(&test->tap, dead_letters_add(&letters, "e", 2, UINT64_MAX, "whole", 5) == 0, "after a kill");
 	line = read_file(test);
 	tap_ok(&test->tap, line && !record(test, &line, spans), "half a record");
 	tap_ok(&test->tap, record(test, &line, spans) && span_is(&spans[TEXT], "\"whole\""), "then a whole one");
@@ -268,7 +273,8 @@ static void test_torn(struct test *test)
 	memset(bytes, 'x', sizeof(bytes));
 	dead_letters_init(&letters, test->path);
 	setrlimit(RLIMIT_FSIZE, &full);
-	tap_ok(&test->tap, dead_letters_add(&letters, "e", 1, bytes, sizeof(bytes)) == -1 && errno == EFBIG, "no room");
+	tap_ok(&test->tap, dead_letters_add(&letters, "e", 1, UINT64_MAX, bytes, sizeof(bytes)) == -1 && errno == EFBIG,
+	       "no room");
 	setrlimit(RLIMIT_FSIZE, &unlimited);
 	child = fork();
 	if (child == 0) {
@@ -276,7 +282,7 @@ static void test_torn(struct test *test)
 
 		alarm(10);
 		dead_letters_init(&other, test->path);
-		_exit(dead_letters_add(&other, "e", 2, "whole", 5) != 0);
+		_exit(dead_letters_add(&other, "e", 2, UINT64_MAX, "whole", 5) != 0);
 	} else {
 		int status = 1;
 
@@ -301,7 +307,7 @@ static void test_long(struct test *test)
 
 	memset(piece, 'x', PIECE);
 	dead_letters_init(&letters, test->path);
-	wrong += dead_letters_begin(&letters, "long", 1) != 0;
+	wrong += dead_letters_begin(&letters, "long", 1, UINT64_MAX) != 0;
 	for (int i = 0; i < TIMES; i++)
 		wrong += dead_letters_piece(&letters, piece, PIECE) != 0;
 	wrong += dead_letters_end(&letters) != 0;
@@ -311,6 +317,165 @@ static void test_long(struct test *test)
 	dead_letters_free(&letters);
 	unlink(test->path);
 	free(piece);
+}
+
+/* A record at a position, of a time and a length; at LETTER_NOWHERE: it has none. */
+static void add_record(struct text *file, uint64_t at, int64_t time, size_t length)
+{
+	text_addf(file,
+	          "{\"event\":\"dead_letter\",\"time\":%lld.5,\"source\":\"a.b\",\"data\":{\"error\":\",\\\"text\\\":"
+	          "\\\"\"",
+	          (long long)time);
+	if (at != LETTER_NOWHERE)
+		text_addf(file, ",\"at\":%llu", (unsigned long long)at);
+	text_add_string(file, ",\"text\":\"");
+	for (; length > 0; length--)
+		text_add_char(file, 'x');
+	text_add_string(file, "\"}}\n");
+}
+
+static void write_file(const struct test *test, const char *bytes, size_t length)
+{
+	int fd = open(test->path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+
+	if (fd < 0 || locked_file_write(fd, bytes, length) < 0)
+		perror(test->path);
+	close(fd);
+}
+
+/* Cuts a file; the first `wanted` bytes are to be left. */
+static void is_cut(struct test *test, const struct text *file, size_t wanted, uint64_t at, int64_t since,
+                   const char *name)
+{
+	struct dead_letters letters;
+	int result;
+
+	write_file(test, file->data, file->length);
+	dead_letters_init(&letters, test->path);
+	result = dead_letters_cut(&letters, at, since);
+	dead_letters_free(&letters);
+	read_file(test);
+	tap_ok(&test->tap,
+	       result == 0 && test->file.length == wanted && memcmp(test->file.data, file->data, wanted) == 0,
+	       "cut: %s, %zu of %zu bytes left", name, test->file.length, file->length);
+}
+
+static void test_cut(struct test *test)
+{
+	enum { S = 1000000000, RECORDS_CUT = 9 };
+	static const size_t lengths[RECORDS_CUT] = {0, 10, 4096, 1, 70000, 3990, 4000, 200000, 5};
+	struct text file = {0}, strange = {0};
+	size_t ends[RECORDS_CUT + 1] = {0}, wrong = 0;
+	struct dead_letters letters;
+	const char *half;
+
+	for (size_t i = 0; i < RECORDS_CUT; i++) {
+		add_record(&file, (i + 1) * 100, 1000 + (int64_t)i, lengths[i]);
+		ends[i + 1] = file.length;
+	}
+	for (size_t i = 0; i <= RECORDS_CUT; i++) {
+		is_cut(test, &file, ends[i], (i + 1) * 100, 0, "from a position on");
+		is_cut(test, &file, ends[i], 0, (1000 + (int64_t)i) * S + S / 2, "since a time");
+	}
+	is_cut(test, &file, ends[6], 301, 1005 * (int64_t)S + S / 2 + 1 + 999999, "the later of both");
+	is_cut(test, &file, ends[8], 0, 1008 * (int64_t)S + S / 2 + 999, "nanoseconds do not count");
+	is_cut(test, &file, ends[9], 0, 1008 * (int64_t)S + S / 2 + 1000, "microseconds do");
+	is_cut(test, &file, ends[9], UINT64_MAX - 1, 0, "a position beyond all");
+
+	/* What stops it: a record without a position, a line that is no record, another position in front. */
+	add_record(&strange, 500, 2000, 10);
+	add_record(&strange, 100, 2000, 10);
+	ends[0] = strange.length;
+	add_record(&strange, 500, 2000, 10);
+	is_cut(test, &strange, ends[0], 200, 0, "not beyond a record that stays");
+	add_record(&strange, LETTER_NOWHERE, 2000, 10);
+	ends[1] = strange.length;
+	add_record(&strange, 18446744073709551614U, 2000, 10);
+	is_cut(test, &strange, ends[1], 18446744073709551614U, 0, "not beyond one without a position; 64 bits");
+	is_cut(test, &strange, strange.length, 18446744073709551615U, 0, "64 bits");
+	text_add_string(&strange, "half a record\n");
+	ends[2] = strange.length;
+	add_record(&strange, 500, 2000, 10);
+	is_cut(test, &strange, ends[2], 0, 0, "not beyond a line that is none");
+
+	/* Half a record at the end, of every length. */
+	for (size_t length = ends[2] + 1; length < strange.length - 1; length++) {
+		size_t wanted;
+
+		write_file(test, strange.data, length);
+		half = memmem(strange.data + ends[2], length - ends[2], ",\"text\":\"", 9);
+		wanted = half ? length : ends[2];
+		dead_letters_init(&letters, test->path);
+		wrong += dead_letters_cut(&letters, 501, 0) != 0;
+		read_file(test);
+		wrong += test->file.length != wanted;
+		wrong += dead_letters_cut(&letters, 500, 0) != 0;
+		read_file(test);
+		wrong += test->file.length != ends[2];
+		dead_letters_free(&letters);
+	}
+	tap_ok(&test->tap, wrong == 0, "cut: half a record, judged by its head");
+
+	text_clear(&strange);
+	is_cut(test, &strange, 0, 0, 0, "an empty file");
+	unlink(test->path);
+	dead_letters_init(&letters, test->path);
+	tap_ok(&test->tap, dead_letters_cut(&letters, 0, 0) == 0 && access(test->path, F_OK) < 0, "cut: no file");
+	tap_ok(&test->tap,
+	       dead_letters_add(&letters, "e", 1, 5, "x", 1) == 0 &&
+	               dead_letters_add(&letters, "e", 2, 7, "\xff", 1) == 0 &&
+	               dead_letters_cut(&letters, 7, time(NULL) * (int64_t)S - S) == 0 &&
+	               dead_letters_add(&letters, "e", 2, 7, "y", 1) == 0,
+	       "cut: and go on");
+	dead_letters_free(&letters);
+	half = read_file(test);
+	tap_ok(&test->tap,
+	       half && strstr(half, ",\"line\":1,\"at\":5,\"text\":\"x\"}}\n{") &&
+	               strstr(half, ",\"line\":2,\"at\":7,\"text\":\"y\"}}\n") && !strstr(half, "base64"),
+	       "cut: what is left");
+	unlink(test->path);
+	text_free(&file);
+	text_free(&strange);
+}
+
+/* While somebody reads, the file is not cut but replaced; a writer that has the old one open takes up the new one. */
+static void test_replaced(struct test *test)
+{
+	struct dead_letters cutter, writer;
+	struct stat before, after;
+	int reader;
+	char byte;
+
+	dead_letters_init(&cutter, test->path);
+	dead_letters_init(&writer, test->path);
+	dead_letters_add(&writer, "e", 1, 1, "a", 1);
+	dead_letters_add(&cutter, "e", 2, 2, "b", 1);
+	reader = open(test->path, O_RDONLY | O_CLOEXEC);
+	fstat(reader, &before);
+	tap_ok(&test->tap, locked_file_read(reader) == 0, "read");
+	tap_ok(&test->tap, dead_letters_cut(&cutter, 2, 0) == 0, "cut while somebody reads");
+	fstat(reader, &after);
+	tap_ok(&test->tap,
+	       before.st_size == after.st_size && pread(reader, &byte, 1, before.st_size - 1) == 1 && byte == '\n',
+	       "what he reads stays");
+	tap_ok(&test->tap,
+	       stat(test->path, &after) == 0 && after.st_ino != before.st_ino && (after.st_mode & 0777) == 0600,
+	       "a new file");
+	close(reader);
+	tap_ok(&test->tap,
+	       dead_letters_add(&writer, "e", 3, 3, "c", 1) == 0 && dead_letters_add(&cutter, "e", 4, 4, "d", 1) == 0,
+	       "both go on");
+	read_file(test);
+	tap_ok(&test->tap,
+	       strstr(test->file.data, "\"a\"}}\n{") && strstr(test->file.data, "\"c\"}}\n{") &&
+	               strstr(test->file.data, "\"d\"}}\n") && !strstr(test->file.data, "\"b\""),
+	       "in the new one");
+	unlink(test->path);
+	tap_ok(&test->tap, dead_letters_add(&writer, "e", 5, 5, "e", 1) == 0 && read_file(test),
+	       "a file that was removed comes again");
+	dead_letters_free(&cutter);
+	dead_letters_free(&writer);
+	unlink(test->path);
 }
 
 int main(void)
@@ -325,6 +490,8 @@ int main(void)
 	test_writers(&test);
 	test_torn(&test);
 	test_long(&test);
+	test_cut(&test);
+	test_replaced(&test);
 	end(&test);
 	return tap_end(&test.tap);
 }

@@ -239,6 +239,39 @@ static void test_base64(struct tap *tap)
 	text_free(&text);
 }
 
+static void test_unbase64(struct tap *tap)
+{
+	static const char *const bad[] = {
+		"Z", "Zg", "Zg=", "Z===", "====", "Zg==Zg==", "Zm9v\\n", "Zm 9", "Zm-_", "Zm=v", "=g=="};
+	struct text plain = {0}, base64 = {0}, back = {0};
+	size_t wrong = 0;
+
+	for (int byte = 0; byte < 1000; byte++) {
+		text_clear(&base64);
+		text_clear(&back);
+		text_add_char(&base64, '"');
+		json_add_base64(&base64, plain.data, plain.length);
+		text_add_char(&base64, '"');
+		wrong += !json_add_unbase64(&back, base64.data, base64.length) || back.length != plain.length ||
+		         (plain.length > 0 && memcmp(back.data, plain.data, plain.length) != 0);
+		text_add_char(&plain, (char)(byte * 7));
+	}
+	tap_ok(tap, wrong == 0, "base64 to and fro, %zu wrong", wrong);
+	text_clear(&back);
+	text_add_string(&back, "a");
+	tap_ok(tap, json_add_unbase64(&back, BYTES("\"\\/\\u002b==\"")), "escaped base64");
+	tap_is(tap, back.data, back.length, BYTES("a\xff"), "is added");
+	for (size_t i = 0; i < COUNT(bad); i++) {
+		text_clear(&base64);
+		text_addf(&base64, "\"%s\"", bad[i]);
+		tap_ok(tap, !json_add_unbase64(&back, base64.data, base64.length) && back.length == 2, "no base64: %s",
+		       bad[i]);
+	}
+	text_free(&plain);
+	text_free(&base64);
+	text_free(&back);
+}
+
 int main(void)
 {
 	struct tap tap = {0};
@@ -249,5 +282,6 @@ int main(void)
 	test_members(&tap);
 	test_numbers(&tap);
 	test_base64(&tap);
+	test_unbase64(&tap);
 	return tap_end(&tap);
 }

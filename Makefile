@@ -158,7 +158,7 @@ TORTURE = $(patsubst test/torture/%.c,$(BUILD)/torture/%,$(wildcard test/torture
 torture-build: all $(TORTURE)
 $(BUILD)/torture/%: test/torture/%.c test/torture/log.h $(BUILD)/libcommon.a
 	@mkdir -p $(@D)
-	$(call say,CC)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $< $(BUILD)/libcommon.a
+	$(call say,CC)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $< $(BUILD)/libcommon.a $(LIBS)
 
 # What is installed, as SOURCE:TARGET below PREFIX.
 COMPLETION = share/bash-completion/completions

@@ -99,6 +99,7 @@ class Row:
 
     def __init__(self, graph, rng, directory):
         self.stages, self.rng, self.directory, self.kills = [], rng, directory, 0
+        self.stopped = []  # (when it goes on, stage)
         for stage in graph.stages.values():
             above = self.stages[-1] if self.stages else None
             size = rng.choice([4096, 16384, 65536, 262144])
@@ -123,9 +124,21 @@ class Row:
             else:
                 stage.start(self.directory)
 
-    def kill_one(self):
+    def go_on(self):
+        for when, stage in list(self.stopped):
+            if when < time.monotonic():
+                stage.process.send_signal(signal.SIGCONT)
+                self.stopped.remove((when, stage))
+
+    def strike(self):
+        """Kills one, or stops it for a while, so that the rings before it fill."""
         victim = self.rng.choice(self.running())
-        if victim.process.poll() is None:
+        if victim.process.poll() is not None:
+            return
+        if self.rng.random() < 0.2:
+            victim.process.send_signal(signal.SIGSTOP)
+            self.stopped.append((time.monotonic() + self.rng.uniform(0, 0.1), victim))
+        else:
             victim.process.kill()
             self.kills += victim.process.wait() == -signal.SIGKILL
 
@@ -141,6 +154,9 @@ def rings(options, rng, directory):
     os.makedirs(directory)
     source = Source("s1", 60000, names=["a", "b"], pad=rng.choice([20, 100, 3000]), seed=4)
     source.to = min(source.to, 6000000 // (source.pad + 100))
+    if rng.random() < 0.5:
+        # A pace, so that blocks end in the middle of what was out when the one before was killed.
+        source.every = 2000000 // source.to
     graph = chain(source, Filter("f1", "pass --multiply 2 --as f1", "f1", 2), Filter("f2", "pype-jq '.f2 = 0'", "f2"),
                   Output("o1", "o1.csv"))
     row, end = Row(graph, rng, directory), time.monotonic() + 60
@@ -149,7 +165,8 @@ def rings(options, rng, directory):
             must(time.monotonic() < end, "no end: %s" % [stage.where() for stage in row.stages])
             time.sleep(rng.expovariate(1 / 0.01))
             if row.kills < (options.kills or 60):
-                row.kill_one()
+                row.strike()
+            row.go_on()
             row.look_after()
     finally:
         row.kill_all()

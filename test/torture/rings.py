@@ -26,6 +26,8 @@ class Stage:
         self.memory = os.memfd_create("stage")
         os.ftruncate(self.memory, 1 << 32)
         self.map = mmap.mmap(self.memory, RING + SHARED)
+        # Stores through these are of whole words, as others see them; struct's are of bytes, and zero them first.
+        self.words = {"Q": memoryview(self.map).cast("Q"), "I": memoryview(self.map).cast("I")}
         self.bell, self.manager = os.eventfd(0, os.EFD_NONBLOCK), os.eventfd(0, os.EFD_NONBLOCK)
         self.map[0:8] = b"pypepag1"
         self.put("<Q", 24, NOWHERE)
@@ -34,6 +36,10 @@ class Stage:
 
     def put(self, form, offset, *values):
         struct.pack_into(form, self.map, offset, *values)
+
+    def set(self, form, offset, value):
+        """One word, while others may look."""
+        self.words[form][offset // struct.calcsize(form)] = value
 
     def get(self, form, offset):
         return struct.unpack_from(form, self.map, offset)[0]
@@ -79,9 +85,9 @@ class Stage:
     def mend(self):
         """What its last mark says is published and given back, and neighbours look again."""
         handled, out = self.mark()
-        self.put("<Q", RING + HEAD, out)
+        self.set("Q", RING + HEAD, out)
         if self.above:
-            self.above.put("<Q", RING + SLOTS, max(handled, self.above.get("<Q", RING + SLOTS)))
+            self.above.set("Q", RING + SLOTS, max(handled, self.above.get("<Q", RING + SLOTS)))
         for bell in [stage.bell for stage in (self.above, self.below) if stage]:
             os.eventfd_write(bell, 1)
 
@@ -89,8 +95,8 @@ class Stage:
         """It has done its work."""
         self.done = True
         if self.below:
-            self.put("<I", RING + ENDED, 1)
-            self.below.put("<I", 8, self.below.get("<I", 8) | PAGE_ENDED)
+            self.set("I", RING + ENDED, 1)
+            self.below.set("I", 8, self.below.get("<I", 8) | PAGE_ENDED)
             os.eventfd_write(self.below.bell, 1)
 
 

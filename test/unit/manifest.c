@@ -1,4 +1,4 @@
-// with: cmd/flow/manifest.c cmd/flow/settings.c cmd/flow/graph.c cmd/flow/rules.c cmd/flow/host.c cmd/flow/schema.c cmd/flow/document.c cmd/flow/node.c cmd/flow/mistakes.c cmd/flow/shell.c cmd/flow/program.c cmd/flow/scanner.c cmd/flow/restart.c
+// with: cmd/flow/manifest.c cmd/flow/settings.c cmd/flow/edges.c cmd/flow/rules.c cmd/flow/host.c cmd/flow/schema.c cmd/flow/document.c cmd/flow/node.c cmd/flow/mistakes.c cmd/flow/shell.c cmd/flow/program.c cmd/flow/scanner.c cmd/flow/restart.c
 /*
  * manifest: what a text becomes: defaults, inheritance, names, order, places.
  */

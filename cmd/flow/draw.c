@@ -3,23 +3,18 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cmd/flow/settings.h"
 #include "common/memory.h"
 
 /* What is not the default of an edge, behind its events. */
 static void add_settings(struct text *label, const struct manifest_stage *from, const struct manifest_stage *to)
 {
-	static const char *const deliveries[] = {
-		[DELIVERY_EXACT] = NULL, [DELIVERY_FAST] = "fast", [DELIVERY_DURABLE] = "durable"};
-	static const char *const when_fulls[] = {
-		[WHEN_FULL_BLOCK] = NULL,
-		[WHEN_FULL_DROP_OLDEST] = "drop-oldest",
-		[WHEN_FULL_DROP_NEWEST] = "drop-newest",
-		[WHEN_FULL_SPILL] = "spill",
-	};
 	const char *words[] = {
-		from->from_count == 0 && from->settings.protocol == PROTOCOL_SYNC ? "sync" : NULL,
-		deliveries[to->settings.delivery],
-		when_fulls[to->settings.when_full],
+		from->from_count == 0 && from->settings.protocol == PROTOCOL_SYNC
+			? settings_word(&from->settings, SETTING_PROTOCOL)
+			: NULL,
+		to->settings.delivery != DELIVERY_EXACT ? settings_word(&to->settings, SETTING_DELIVERY) : NULL,
+		to->settings.when_full != WHEN_FULL_BLOCK ? settings_word(&to->settings, SETTING_WHEN_FULL) : NULL,
 	};
 	const char *separator = label->length > 0 ? " (" : "(";
 
@@ -47,7 +42,9 @@ static bool add_events(struct text *label, const struct manifest_stage *stage, s
 			continue;
 		if (label->length > 0)
 			text_add_string(label, ", ");
-		draw_add_line(label, stage->from[i].event, 0);
+		/* White space alone would not be seen. */
+		if (draw_add_line(label, stage->from[i].event, 0) == 0)
+			text_add_string(label, "' '");
 	}
 	return true;
 }

@@ -148,15 +148,6 @@ static void add_stage(struct text *text, const struct picture *picture, size_t i
 	text_add_string(text, "</text></g>\n");
 }
 
-static void add_label(struct text *text, const char *label, size_t x, size_t y)
-{
-	if (!*label)
-		return;
-	text_addf(text, "<text class=\"label\" x=\"%zu\" y=\"%zu\">", x, y);
-	add_escaped(text, label);
-	text_add_string(text, "</text>\n");
-}
-
 /* A curve to each box on the way, and straight through those of bends. */
 static void add_edge(struct text *text, const struct picture *picture, size_t index)
 {
@@ -165,8 +156,6 @@ static void add_edge(struct text *text, const struct picture *picture, size_t in
 	const struct layout_box *box = &layout->boxes[edge->from], *next = &layout->boxes[layout->first[index]];
 	const struct column *column = &picture->columns[box->column];
 	size_t x = column->left + column->width, y = middle(box);
-	/* The label stands in front of the first box. */
-	size_t label_x = (x + picture->columns[next->column].left) / 2, label_y = (y + middle(next)) / 2 + 4;
 
 	text_addf(text, "<path class=\"edge\" marker-end=\"url(#head)\" d=\"M%zu %zu", x, y);
 	for (;;) {
@@ -185,7 +174,23 @@ static void add_edge(struct text *text, const struct picture *picture, size_t in
 		next = &layout->boxes[next->next];
 	}
 	text_add_string(text, "\"/>\n");
-	add_label(text, edge->label, label_x, label_y);
+}
+
+/* In the middle of the way to the first box. */
+static void add_label(struct text *text, const struct picture *picture, size_t index)
+{
+	const struct layout *layout = &picture->layout;
+	const struct draw_edge *edge = &picture->edges[index];
+	const struct layout_box *box = &layout->boxes[edge->from], *next = &layout->boxes[layout->first[index]];
+	const struct column *column = &picture->columns[box->column];
+
+	if (!*edge->label)
+		return;
+	text_addf(text, "<text class=\"label\" x=\"%zu\" y=\"%zu\">",
+	          (column->left + column->width + picture->columns[next->column].left) / 2,
+	          (middle(box) + middle(next)) / 2 + 4);
+	add_escaped(text, edge->label);
+	text_add_string(text, "</text>\n");
 }
 
 static void add_picture(struct text *text, const struct picture *picture, size_t top)
@@ -194,6 +199,8 @@ static void add_picture(struct text *text, const struct picture *picture, size_t
 	          MARGIN, picture->pipeline->name);
 	for (size_t i = 0; i < picture->edge_count; i++)
 		add_edge(text, picture, i);
+	for (size_t i = 0; i < picture->edge_count; i++)
+		add_label(text, picture, i);
 	for (size_t i = 0; i < picture->pipeline->count; i++)
 		add_stage(text, picture, i);
 	text_add_string(text, "</g>\n");

@@ -75,7 +75,7 @@ static const struct {
 	{"pipelines: {p: {stages: {d: {run: x, from: [c.x, a, c.y z]}, c: {run: x, from: [b.\"q.'r', a.1]}, a: x, "
          "b: {run: y}}}}",
          "a=x b=y c(b.\"q.'r')(a.1)=x d(c.x)(a)(c.y z)=x "},
-	{"pipelines: {p: {stages: {a: x, b: {run: x, from: a.}}}}", "a=x b=x 1:48 no event behind the '.' of 'a.';"},
+	{"pipelines: {p: {stages: {a: x, b: {run: x, from: a.}}}}", "a=x b=x 1:50 no event behind the '.' of 'a.';"},
 };
 
 /* Where the stages of the pipeline begin. */

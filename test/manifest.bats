@@ -250,6 +250,7 @@ pipelines:
     stages:
       a: {run: cat, protocol: async}
       b: {run: cat, from: a, when_full: spill, ack: eof}
+  d: {run: cat}
 END
 }
 

@@ -104,7 +104,8 @@ static void check_sync(const struct rules *rules, const struct view *view)
 	const struct manifest_settings *settings = view->settings;
 	const struct manifest_origin *protocol;
 
-	if (!view->sync)
+	/* A source that nobody reads has nobody to wait for. */
+	if (!view->sync || (view->source && view->readers == 0))
 		return;
 	protocol = &view->sync->origins[SETTING_PROTOCOL];
 	if (!view->ours && settings->ack == ACK_NONE)

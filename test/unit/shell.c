@@ -203,6 +203,7 @@ static const struct {
 	{"(a)", NULL, 0},
 	{"f() { a; }", NULL, 0},
 	{"a 'b", NULL, 0},
+	{"/bin/ <a", NULL, SHELL_INPUT},
 	{"", NULL, 0},
 };
 

@@ -273,9 +273,9 @@ run_printed() {
 # not in here: graph.ticks: limits
 # not in here: graph.hours: ack: page, limits
 # not in here: graph.a: delivery: durable, when_full: drop-oldest, ack: eof, limits
-# not in here: graph.b: delivery: durable, limits
-# not in here: graph.all: when_full: spill, limits
-# not in here: graph.both: delivery: durable, when_full: drop-newest, limits
+# not in here: graph.b: delivery: durable, limits, lines of more than 4096 bytes in one piece
+# not in here: graph.all: when_full: spill, limits, lines of more than 4096 bytes in one piece
+# not in here: graph.both: delivery: durable, when_full: drop-newest, limits, lines of more than 4096 bytes in one piece
 # not in here: lock.cron: protocol: sync, limits
 # not in here: lock.sed: ack: lines, limits
 # not in here: lock.jq: limits' ]

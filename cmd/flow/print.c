@@ -86,8 +86,16 @@ static void add_directory(struct text *script, const char *path)
 	free(copy);
 }
 
-/* What the shell has no word for. */
-static void add_lost(struct text *script, const struct manifest_pipeline *pipeline)
+static bool is_merged(const struct manifest_stage *stage)
+{
+	for (size_t i = 1; i < stage->from_count; i++)
+		if (stage->from[i].stage != stage->from[0].stage)
+			return true;
+	return false;
+}
+
+/* What the shell has no word for, as ", delivery: durable, user: x". */
+static void add_lost_settings(struct text *lost, const struct manifest_stage *stage)
 {
 	static const struct {
 		enum manifest_setting setting;
@@ -98,30 +106,38 @@ static void add_lost(struct text *script, const struct manifest_pipeline *pipeli
 		{SETTING_WHEN_FULL, "when_full", "block"},
 		{SETTING_ACK, "ack", "none"},
 	};
+	const struct manifest_settings *settings = &stage->settings;
+	bool source = stage->from_count == 0;
 
+	for (size_t i = 0; i < sizeof(choices) / sizeof(choices[0]); i++) {
+		const char *word = settings_word(settings, choices[i].setting);
+		/* protocol is of sources, delivery and when_full are of the others; fast is what the shell does. */
+		bool any = choices[i].setting == SETTING_ACK || source == (choices[i].setting == SETTING_PROTOCOL);
+
+		if (any && strcmp(word, choices[i].usual) != 0 && strcmp(word, "fast") != 0)
+			text_addf(lost, ", %s: %s", choices[i].name, word);
+	}
+	if (settings->user)
+		text_addf(lost, ", user: %s", settings->user);
+	if (settings->origins[SETTING_LIMITS].level != LEVEL_DEFAULT)
+		text_add_string(lost, ", limits");
+}
+
+static void add_lost(struct text *script, const struct manifest_pipeline *pipeline)
+{
 	for (size_t i = 0; i < pipeline->count; i++) {
 		const struct manifest_stage *stage = &pipeline->stages[i];
-		const struct manifest_settings *settings = &stage->settings;
-		bool source = stage->from_count == 0;
 		struct text lost = {0};
 
-		for (size_t j = 0; j < sizeof(choices) / sizeof(choices[0]); j++) {
-			const char *word = settings_word(settings, choices[j].setting);
-			/* protocol is of sources, delivery and when_full of the others. */
-			bool any =
-				choices[j].setting == SETTING_ACK || source == (choices[j].setting == SETTING_PROTOCOL);
-
-			/* fast is what the shell does. */
-			if (any && strcmp(word, choices[j].usual) != 0 && strcmp(word, "fast") != 0)
-				text_addf(&lost, ", %s: %s", choices[j].name, word);
-		}
-		if (settings->user)
-			text_addf(&lost, ", user: %s", settings->user);
-		if (settings->origins[SETTING_LIMITS].level != LEVEL_DEFAULT)
-			text_add_string(&lost, ", limits");
+		add_lost_settings(&lost, stage);
+		if (is_merged(stage))
+			text_add_string(&lost, ", lines of more than 4096 bytes in one piece");
 		if (lost.length > 0) {
-			text_addf(script, "# not in here: %s.%s: ", pipeline->name, stage->name);
-			text_addf(script, "%s\n", lost.data + 2);
+			struct text words = {0};
+
+			text_addf(&words, "not in here: %s.%s: ", pipeline->name, stage->name);
+			script_add_comment(script, words.data, lost.data + 2);
+			text_free(&words);
 		}
 		text_free(&lost);
 	}

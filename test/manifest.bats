@@ -280,6 +280,22 @@ END
     [ "$stderr" = "flow.yaml:1:1: warning: 'fsync' has no effect without 'delivery: durable'" ]
 }
 
+@test "settings: programs that are known to write other lines than they read" {
+    cat >flow.yaml <<'END'
+ack: lines
+pipelines:
+  p: {run: grep x | cat | sed x | X=1 /usr/bin/grep x | sort | pype-jq .}
+  q: {stages: {a: cat, b: {run: wc -l, from: a, ack: eof}, c: {run: head -n 1, from: a, ack: lines}, d: {run: sort | cat, from: a}}}
+END
+    run -0 pype check
+    rest="'ack: lines' is for one line out for each line in, and"
+    diff - <(echo "$output") <<END
+flow.yaml:3:35: warning: $rest 'grep' does not do that: use eof
+flow.yaml:3:57: warning: $rest 'sort' does not do that: use eof
+flow.yaml:4:89: warning: $rest 'head' does not do that: use eof
+END
+}
+
 @test "the stage page: which stages keep it" {
     # stage TEXT [SETTING]: the second of three stages in lock step.
     stage() {

@@ -75,6 +75,18 @@ static struct place own_place(const struct view *view, enum manifest_setting set
 	return is_own(view, setting) ? view->settings->origins[setting].place : view->stage->place;
 }
 
+/* Programs of which everybody knows that they write more or fewer lines than they read. */
+static bool is_uneven(const char *program)
+{
+	static const char *const programs[] = {"comm", "egrep", "fgrep", "fold", "grep", "head",
+	                                       "shuf", "sort",  "tail",  "uniq", "wc",   "xargs"};
+
+	for (size_t i = 0; i < sizeof(programs) / sizeof(programs[0]); i++)
+		if (strcmp(programs[i], program) == 0)
+			return true;
+	return false;
+}
+
 static void check_ack(const struct rules *rules, struct view *view)
 {
 	struct manifest_settings *settings = view->settings;
@@ -96,6 +108,10 @@ static void check_ack(const struct rules *rules, struct view *view)
 		mistakes_add(rules->mistakes, place,
 		             "'ack: lines' counts what '%s' writes, but its standard output is redirected",
 		             view->stage->name);
+	} else if (settings->ack == ACK_LINES && view->program && is_uneven(view->program)) {
+		mistakes_warn(rules->mistakes, place,
+		              "'ack: lines' is for one line out for each line in, and '%s' does not do that: use eof",
+		              view->program);
 	}
 }
 

@@ -26,6 +26,7 @@
 #include "cmd/flow/pipeline.h"
 #include "cmd/flow/report.h"
 #include "cmd/flow/select.h"
+#include "cmd/flow/service.h"
 #include "cmd/flow/tools.h"
 #include "common/json.h"
 #include "common/json_text.h"
@@ -55,6 +56,7 @@ struct run {
 	unsigned stops; /* how often it was told to stop */
 	char **environment; /* of the report command */
 	struct report report;
+	struct service service;
 	struct json_want want;
 	int event_slot, source_slot, message_slot;
 	struct ev_signal signals[3];
@@ -92,6 +94,7 @@ static void say(struct run *run, const char *event, size_t length)
 			if (!json_string_is(name->at, name->length, hearings[i].name, strlen(hearings[i].name)))
 				continue;
 			hearings[i].say("%s: %s", source.data, message.data);
+			service_hear(&run->service, hearings[i].name, source.data);
 			if (hearings[i].report)
 				report_add(&run->report, event, length);
 		}
@@ -269,6 +272,7 @@ void run_pipeline_done(struct run *run)
 			ev_ref(EV_DEFAULT);
 			ev_signal_stop(EV_DEFAULT_ & run->signals[i]);
 		}
+	service_stop(&run->service);
 	report_end(&run->report);
 	/* This timer does not keep the loop alive: the report command does, as long as it runs. */
 	ev_timer_set(&run->patience, (double)run->manifest.settings.stop_timeout / 1e9, 0.);
@@ -284,6 +288,7 @@ static void on_signal(EV_P_ ev_signal *watcher, int events)
 	(void)EV_A;
 	(void)events;
 	message_info("%s", happening == PIPELINE_STOP ? "stopping" : "stopping at once");
+	service_stop(&run->service);
 	for (size_t i = 0; i < run->count; i++)
 		pipeline_handle(&run->pipelines[i], happening);
 }
@@ -318,6 +323,7 @@ static void start_all(struct run *run, const struct option_list *only)
 	}
 	ev_init(&run->patience, on_patience);
 	run->patience.data = run;
+	service_init(&run->service, &run->manifest, only);
 	report_init(&run->report, &run->manifest, run->environment, run->files);
 	run->pipelines = xcalloc(run->manifest.count, sizeof(*run->pipelines));
 	for (size_t i = 0; i < run->manifest.count; i++)
@@ -339,6 +345,7 @@ static int end_all(struct run *run)
 	}
 	free(run->pipelines);
 	report_free(&run->report);
+	service_free(&run->service);
 	json_want_free(&run->want);
 	manifest_free(&run->manifest);
 	free(run->state);

@@ -202,7 +202,7 @@ static pid_t bear(struct birth *birth, pid_t (*make)(struct birth *birth), const
 	pid_t pid;
 	int number;
 
-	*failed = "cannot fork";
+	*failed = "cannot make a process";
 	birth->parent = getpid();
 	birth->moved = xcalloc(birth->spawn->fd_count + 1, sizeof(*birth->moved));
 	/* No handler of the parent's may run in the child. */

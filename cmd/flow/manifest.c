@@ -421,6 +421,17 @@ bool manifest_study(struct manifest *manifest, const char *path)
 	return read_for(manifest, path, false);
 }
 
+void manifest_restart_never(struct manifest *manifest)
+{
+	for (size_t i = 0; i < manifest->count; i++) {
+		struct manifest_pipeline *pipeline = &manifest->pipelines[i];
+
+		pipeline->settings.restart.mode = RESTART_NEVER;
+		for (size_t j = 0; j < pipeline->count; j++)
+			pipeline->stages[j].settings.restart.mode = RESTART_NEVER;
+	}
+}
+
 void manifest_free(struct manifest *manifest)
 {
 	for (size_t i = 0; i < manifest->count; i++) {

@@ -63,7 +63,7 @@ static int lock(struct dead_letters *letters)
 static void add_head(struct dead_letters *letters, const char *error, uint64_t number, uint64_t at)
 {
 	struct text *record = &letters->record;
-	const char *name = message_name();
+	const char *name = letters->source ? letters->source : message_name();
 	char time[UNIT_TEXT_MAX];
 	struct timespec now;
 

@@ -21,6 +21,7 @@
 
 struct dead_letters {
 	const char *path; /* NULL: there is no such file, and all below does nothing */
+	const char *source; /* who could not handle them; NULL: message_name() */
 	int fd; /* -1 until the first record */
 	struct text record;
 	unsigned char rest[3]; /* base64 works on three bytes at a time */

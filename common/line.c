@@ -27,10 +27,72 @@ void line_reader_init(struct line_reader *reader, int fd, size_t limit)
 	enlarge_pipe(fd);
 }
 
+/* Where a position of the ring lies in its mapping. */
+static void stand_at(struct line_reader *reader, uint64_t position)
+{
+	const struct ring *ring = &reader->keeper->in;
+
+	reader->buffer = ring->data;
+	reader->start = reader->end = reader->searched = (size_t)(position & (ring->size - 1));
+}
+
+void line_reader_keep(struct line_reader *reader, struct keeper *keeper, size_t limit)
+{
+	*reader = (struct line_reader){
+		.fd = -1,
+		.stop_fd = -1,
+		.limit = limit,
+		.keeper = keeper,
+		.read = keeper->mark.in,
+		.number = keeper->mark.lines,
+	};
+	stand_at(reader, reader->read);
+}
+
 void line_reader_free(struct line_reader *reader)
 {
-	free(reader->buffer);
+	if (!reader->keeper)
+		free(reader->buffer);
 	reader->buffer = NULL;
+}
+
+uint64_t line_reader_position(const struct line_reader *reader)
+{
+	return reader->read - (reader->end - reader->start);
+}
+
+/* Takes note of what was published meanwhile. 1: something; 0: nothing, and it has said that it waits, or this is the end; -1: errno. */
+static int look_at_ring(struct line_reader *reader)
+{
+	struct keeper *keeper = reader->keeper;
+	bool ended;
+	uint64_t head;
+
+	do {
+		/* In this order: the end is said behind the last head. */
+		ended = ring_ended(&keeper->in);
+		head = ring_head(&keeper->in);
+	} while (head == reader->read && !ended && !ring_wait_reader(&keeper->in, keeper->page->in_slot, head));
+	if (head == reader->read) {
+		reader->ended = ended;
+		/* An event loop is to come back for the end. */
+		if (ended)
+			bell_ring(keeper->page->bell);
+		return 0;
+	}
+	/* It moves only while nothing is unread. */
+	if (reader->start == reader->end) {
+		if (ring_follow(&keeper->in) < 0)
+			return -1;
+		stand_at(reader, reader->read);
+	} else if (reader->start >= keeper->in.size) {
+		reader->start -= keeper->in.size;
+		reader->end -= keeper->in.size;
+		reader->searched -= keeper->in.size;
+	}
+	reader->end += (size_t)(head - reader->read);
+	reader->read = head;
+	return 1;
 }
 
 static enum line_status hand_out(struct line_reader *reader, size_t length, size_t skip, const char **line,
@@ -56,17 +118,23 @@ enum line_status line_reader_take(struct line_reader *reader, const char **line,
 {
 	const char *from, *newline = NULL;
 	size_t have;
+	int more;
 
 	if (!reader->over) {
 		reader->number++;
 		reader->offset = reader->read - (reader->end - reader->start);
 	}
-	from = reader->buffer + reader->searched;
-	if (reader->searched < reader->end)
-		newline = memchr(from, '\n', reader->end - reader->searched);
-	if (newline)
-		return hand_out(reader, (size_t)(newline - reader->buffer) - reader->start, 1, line, length);
-	reader->searched = reader->end;
+	do {
+		from = reader->buffer + reader->searched;
+		if (reader->searched < reader->end)
+			newline = memchr(from, '\n', reader->end - reader->searched);
+		if (newline)
+			return hand_out(reader, (size_t)(newline - reader->buffer) - reader->start, 1, line, length);
+		reader->searched = reader->end;
+		more = reader->keeper && !reader->ended ? look_at_ring(reader) : 0;
+	} while (more > 0);
+	if (more < 0)
+		return LINE_ERROR;
 	have = reader->end - reader->start;
 	if (reader->ended && (have > 0 || reader->over))
 		return hand_out(reader, have, 0, line, length);
@@ -100,6 +168,16 @@ static void make_room(struct line_reader *reader)
 	}
 }
 
+/* Told to stop: what is behind the last newline may be half a line, and counts as not read. */
+static enum line_status stop(struct line_reader *reader)
+{
+	reader->stopped = reader->ended = true;
+	reader->read -= reader->end - reader->start;
+	reader->end = reader->start = reader->searched = 0;
+	reader->over = false;
+	return LINE_END;
+}
+
 /* Waits for input, telling the caller first if there is none yet. False: stop. */
 static bool wait_for_input(struct line_reader *reader)
 {
@@ -117,22 +195,31 @@ static bool wait_for_input(struct line_reader *reader)
 	return !(fds[1].revents & POLLIN);
 }
 
+/* The same for a keeper. What it is told first may wait for its bell, too: so looks again. */
+static bool wait_for_ring(struct line_reader *reader)
+{
+	struct keeper *keeper = reader->keeper;
+
+	if (reader->before_wait)
+		reader->before_wait(reader->context);
+	while (ring_wait_reader(&keeper->in, keeper->page->in_slot, reader->read))
+		if (keeper_wait(keeper, reader->stop_fd))
+			return false;
+	return true;
+}
+
 enum line_status line_reader_fill(struct line_reader *reader)
 {
 	ssize_t n;
 
 	if (reader->ended)
 		return LINE_END;
+	if (reader->keeper)
+		return wait_for_ring(reader) ? LINE_WAIT : stop(reader);
 	make_room(reader);
 	do {
-		if (!wait_for_input(reader)) {
-			reader->stopped = reader->ended = true;
-			/* What is behind the last newline may be half a line: it counts as not read. */
-			reader->read -= reader->end - reader->start;
-			reader->end = reader->start = reader->searched = 0;
-			reader->over = false;
-			return LINE_END;
-		}
+		if (!wait_for_input(reader))
+			return stop(reader);
 		n = read(reader->fd, reader->buffer + reader->end, reader->capacity - reader->end);
 	} while (n < 0 && (errno == EINTR || errno == EAGAIN));
 	if (n < 0)
@@ -142,6 +229,14 @@ enum line_status line_reader_fill(struct line_reader *reader)
 	reader->end += (size_t)n;
 	reader->read += (uint64_t)n;
 	return n == 0 ? LINE_END : LINE_WAIT;
+}
+
+enum line_status line_reader_look(struct line_reader *reader)
+{
+	if (!reader->keeper)
+		return line_reader_fill(reader);
+	bell_clear(reader->keeper->page->bell);
+	return reader->ended ? LINE_END : LINE_WAIT;
 }
 
 enum line_status line_reader_next(struct line_reader *reader, const char **line, size_t *length)
@@ -160,6 +255,11 @@ void line_writer_init(struct line_writer *writer, int fd)
 {
 	*writer = (struct line_writer){.fd = fd};
 	enlarge_pipe(fd);
+}
+
+void line_writer_keep(struct line_writer *writer, struct keeper *keeper)
+{
+	*writer = (struct line_writer){.fd = -1, .keeper = keeper};
 }
 
 void line_writer_free(struct line_writer *writer)
@@ -198,6 +298,37 @@ void line_writer_drop(struct line_writer *writer)
 	writer->length = writer->whole;
 }
 
+static void forget(struct line_writer *writer, size_t length)
+{
+	memmove(writer->buffer, writer->buffer + length, writer->length - length);
+	writer->length -= length;
+	writer->whole -= length;
+}
+
+/* Hands a keeper's lines over: those up to the boundary; then those behind it, if there were none before it or all are to go. */
+static int put(struct line_writer *writer, bool all)
+{
+	size_t boundary = writer->boundary;
+	int result = 0;
+
+	if (boundary == 0) {
+		keeper_mark(writer->keeper);
+	} else {
+		result = keeper_put(writer->keeper, writer->buffer, boundary,
+		                    writer->boundary_lines - writer->put_lines, true);
+		writer->put_lines = writer->boundary_lines;
+		writer->boundary = 0;
+		forget(writer, boundary);
+	}
+	if (result == 0 && (all || boundary == 0) && writer->whole > 0) {
+		result = keeper_put(writer->keeper, writer->buffer, writer->whole, writer->lines - writer->put_lines,
+		                    false);
+		writer->put_lines = writer->lines;
+		forget(writer, writer->whole);
+	}
+	return result;
+}
+
 int line_writer_end(struct line_writer *writer)
 {
 	*line_writer_room(writer, 1) = '\n';
@@ -207,8 +338,17 @@ int line_writer_end(struct line_writer *writer)
 
 int line_writer_end_raw(struct line_writer *writer)
 {
+	if (writer->keeper && writer->keeper->skip > 0) {
+		/* This process's predecessor has written it. */
+		writer->keeper->skip--;
+		line_writer_drop(writer);
+		return 0;
+	}
+	writer->lines++;
 	writer->whole = writer->length;
-	return writer->whole >= LINE_BLOCK ? line_writer_flush(writer) : 0;
+	if (writer->whole < LINE_BLOCK)
+		return 0;
+	return writer->keeper ? put(writer, false) : line_writer_flush(writer);
 }
 
 int line_writer_flush(struct line_writer *writer)
@@ -216,6 +356,8 @@ int line_writer_flush(struct line_writer *writer)
 	size_t done = 0;
 	int result = 0;
 
+	if (writer->keeper)
+		return put(writer, true);
 	while (done < writer->whole && result == 0) {
 		size_t rest = writer->whole - done;
 		ssize_t n = write(writer->fd, writer->buffer + done, rest);
@@ -233,8 +375,6 @@ int line_writer_flush(struct line_writer *writer)
 		}
 	}
 	if (done > 0)
-		memmove(writer->buffer, writer->buffer + done, writer->length - done);
-	writer->length -= done;
-	writer->whole -= done;
+		forget(writer, done);
 	return result;
 }

@@ -12,6 +12,9 @@
  * The flushing rule of pype-stage(7): before the reader would wait, it calls before_wait, which
  * flushes the writer. So one event passes at once and a flood goes in blocks.
  *
+ * Both may be given a keeper (keeper.h): lines then lie in the ring of the input, where nobody copies them, and go to that of
+ * the output, and a block that is full goes out up to the boundary only: what was written when an event was handled to its end.
+ *
  * Nothing here ends the program; policy is the caller's (stage.h, source.h).
  */
 #ifndef PYPE_LINE_H
@@ -20,6 +23,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+
+#include "common/keeper.h"
 
 enum {
 	LINE_BLOCK = 64 * 1024,
@@ -32,7 +37,7 @@ enum line_status {
 	LINE_WHOLE, /* a line */
 	LINE_PIECE, /* part of a line over the limit, more of it follows */
 	LINE_TAIL, /* the last part of a line over the limit */
-	LINE_WAIT, /* line_reader_take: no whole line in the buffer */
+	LINE_WAIT, /* line_reader_take: no whole line is there */
 	LINE_END, /* end of input, or told to stop */
 	LINE_ERROR, /* errno says why */
 };
@@ -49,6 +54,7 @@ struct line_reader {
 	bool stopped; /* told to stop: what lies beyond was not read */
 
 	/* private */
+	struct keeper *keeper; /* NULL: it reads fd */
 	char *buffer;
 	size_t capacity, start, end, searched;
 	uint64_t read;
@@ -57,26 +63,40 @@ struct line_reader {
 
 /* Also makes the pipe, if fd is one, LINE_PIPE large where that is allowed. */
 void line_reader_init(struct line_reader *reader, int fd, size_t limit);
+/* Reads a keeper's input ring, from its mark on. */
+void line_reader_keep(struct line_reader *reader, struct keeper *keeper, size_t limit);
 void line_reader_free(struct line_reader *reader);
 
 /* The next line, reading and waiting as needed. Never LINE_WAIT. */
 enum line_status line_reader_next(struct line_reader *reader, const char **line, size_t *length);
 
-/* The two halves of it, for event loops: what is there without reading, and one read(2). */
+/* The two halves of it: what is there without reading, and one read(2). */
 enum line_status line_reader_take(struct line_reader *reader, const char **line, size_t *length);
 /* LINE_WAIT: something was read; LINE_END; LINE_ERROR. Waits if there is nothing to read. */
 enum line_status line_reader_fill(struct line_reader *reader);
+/* As line_reader_fill for an event loop: does not wait if a keeper's bell rang for nothing. */
+enum line_status line_reader_look(struct line_reader *reader);
+
+/* How far the lines that were handed out reach, in bytes since the start. */
+uint64_t line_reader_position(const struct line_reader *reader);
 
 struct line_writer {
 	int fd;
 	uint64_t written; /* bytes handed to the kernel */
+	uint64_t lines; /* ended so far */
 
 	/* private */
+	struct keeper *keeper; /* NULL: it writes to fd */
 	char *buffer;
 	size_t capacity, length, whole;
+	size_t boundary; /* of a keeper: how much of it belongs to events that are handled to their end */
+	uint64_t boundary_lines; /* … and how many lines are before that, of `lines` */
+	uint64_t put_lines; /* … and how many are out */
 };
 
 void line_writer_init(struct line_writer *writer, int fd);
+/* Writes to a keeper's output ring. */
+void line_writer_keep(struct line_writer *writer, struct keeper *keeper);
 void line_writer_free(struct line_writer *writer);
 
 /* Room for that many more bytes of the current line; line_writer_used says how many were put there. */
@@ -90,5 +110,12 @@ int line_writer_end(struct line_writer *writer);
 int line_writer_end_raw(struct line_writer *writer);
 /* Writes all whole lines. 0, or -1: errno. */
 int line_writer_flush(struct line_writer *writer);
+
+/* For keepers: all that was written belongs to events that are handled; the keeper's `next` says how far that is. */
+static inline void line_writer_boundary(struct line_writer *writer)
+{
+	writer->boundary = writer->whole;
+	writer->boundary_lines = writer->lines;
+}
 
 #endif

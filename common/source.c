@@ -28,12 +28,48 @@ void source_open(struct source *source)
 	const char *name = getenv("PYPE_NAME");
 
 	signals_init();
-	line_writer_init(&source->out, STDOUT_FILENO);
+	keeper_open(&source->keeper, false, true);
+	if (source->keeper.page) {
+		line_writer_keep(&source->out, &source->keeper);
+		source->events = source->out.lines = source->out.put_lines = source->keeper.mark.results;
+		source->bad = source->keeper.mark.bad;
+	} else {
+		line_writer_init(&source->out, STDOUT_FILENO);
+	}
 	dead_letters_init(&source->letters, source->dead_letter);
 	if (name && *name) {
 		text_add_string(&source->head, ",\"source\":");
 		json_add_string(&source->head, name, strlen(name));
 	}
+}
+
+const void *source_resumed(const struct source *source, size_t *length)
+{
+	*length = source->keeper.mark.cursor_length;
+	return source->keeper.resumed ? source->keeper.mark.cursor : NULL;
+}
+
+/* What was written so far is whole, and the cursor, if there is one, says where that leaves the source. */
+static void set_boundary(struct source *source)
+{
+	source->keeper.next.results = source->out.lines;
+	source->keeper.next.bad = source->bad;
+	line_writer_boundary(&source->out);
+}
+
+void source_cursor(struct source *source, const void *bytes, size_t length)
+{
+	if (!source->keeper.page)
+		return;
+	if (!keeper_cursor(&source->keeper, bytes, length))
+		fail("a cursor of %zu bytes is too long for the stage page", length);
+	set_boundary(source);
+}
+
+static bool in_lock_step(const struct source *source)
+{
+	return source->keeper.page &&
+	       (atomic_load_explicit(&source->keeper.page->flags, memory_order_relaxed) & PAGE_SYNC);
 }
 
 static void add_string(struct line_writer *out, const char *string)
@@ -44,10 +80,14 @@ static void add_string(struct line_writer *out, const char *string)
 bool source_event(struct source *source, const char *name, int64_t time, const char *data, size_t length)
 {
 	struct line_writer *out = &source->out;
-	size_t before = out->length;
+	size_t before;
 	char seconds[UNIT_TEXT_MAX];
 	size_t digits = unit_time_text(seconds, time - time % UNIT_US);
 
+	if (in_lock_step(source))
+		source_flush(source);
+	set_boundary(source);
+	before = out->length;
 	if (source->bare && data) {
 		line_writer_add(out, data, length);
 	} else {
@@ -94,7 +134,10 @@ void source_bad(struct source *source, const void *bytes, size_t length, const c
 
 void source_flush(struct source *source)
 {
+	set_boundary(source);
 	output_check(line_writer_flush(&source->out));
+	if (in_lock_step(source))
+		keeper_wait_for_all(&source->keeper);
 }
 
 int source_close(struct source *source)
@@ -105,5 +148,6 @@ int source_close(struct source *source)
 	dead_letters_free(&source->letters);
 	line_writer_free(&source->out);
 	text_free(&source->head);
+	keeper_close(&source->keeper);
 	return source->bad > 0 && !signals_stop() ? STATUS_FAILED : STATUS_OK;
 }

@@ -6,6 +6,9 @@
  * caller calls before it waits. When the reader of standard output has gone, the program ends with 0, without a
  * word; any other write error ends it with 1.
  *
+ * Under a runner a source keeps its page (keeper.h): with source_cursor it notes its place, and its successor goes on from there.
+ * With protocol: sync the next event, and source_flush, wait until the one before is handled to its end.
+ *
  * What a source received and could not turn into an event is a bad event as in stage.h: said, counted, kept.
  *
  * Options it adds: --bare, --dead-letter FILE (default $PYPE_DEAD_LETTER), --max-line SIZE.
@@ -33,6 +36,7 @@ struct source {
 	struct option options[4];
 	struct dead_letters letters;
 	struct message_limit limit;
+	struct keeper keeper;
 	struct text head; /* `,"source":"…"` or empty */
 };
 
@@ -41,6 +45,14 @@ const struct option *source_options(struct source *source);
 
 /* Writes standard output from here on; also signals_init. */
 void source_open(struct source *source);
+
+/* The cursor that the predecessor left with the output it got out, or NULL: there is none. Valid until the first source_event. */
+const void *source_resumed(const struct source *source, size_t *length);
+/*
+ * With all events so far, this is the source's place: any bytes, PAGE_CURSOR of them at most. A source that says so right after
+ * each event goes on exactly; one that says so after several may emit those again.
+ */
+void source_cursor(struct source *source, const void *bytes, size_t length);
 
 /*
  * Writes one event. name is written as it is: it must not hold what JSON escapes. time is Unix time in nanoseconds, of which

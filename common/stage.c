@@ -27,12 +27,44 @@ const struct option *stage_options(struct stage *stage)
 	return stage->options;
 }
 
+/* All before the next line is handled: what is flushed now may be marked as such. */
+static void set_boundary(struct stage *stage)
+{
+	struct keeper *keeper = &stage->keeper;
+
+	if (!keeper->page || stage->hold)
+		return;
+	keeper_handled(keeper, line_reader_position(&stage->in), stage->in.number);
+	keeper->next.events = stage->events;
+	keeper->next.bad = stage->bad;
+	keeper->next.results = stage->out.lines;
+	line_writer_boundary(&stage->out);
+}
+
+/* A stage that holds more than its input ring has room for would wait for ever, for what cannot come. */
+static void let_go(struct stage *stage)
+{
+	struct keeper *keeper = &stage->keeper;
+
+	if (!keeper->page || !stage->hold || stage->in.read - keeper->mark.in < keeper->in.size / 2)
+		return;
+	if (!stage->let_go)
+		message_warning("holds more of its input than the buffer of %zu bytes: what it holds is lost if it is "
+		                "killed",
+		                keeper->in.size);
+	stage->let_go = true;
+	stage->hold = false;
+	set_boundary(stage);
+	stage->hold = true;
+}
+
 static void before_wait(void *context)
 {
 	struct stage *stage = context;
 
 	if (stage->before_wait)
 		stage->before_wait(stage);
+	let_go(stage);
 	stage_flush(stage);
 }
 
@@ -47,7 +79,10 @@ static void hand_over(struct stage *stage)
 
 static void read_from(struct stage *stage, int fd, const char *name)
 {
-	line_reader_init(&stage->in, fd, stage->max_line);
+	if (fd == STDIN_FILENO && stage->keeper.page)
+		line_reader_keep(&stage->in, &stage->keeper, stage->max_line);
+	else
+		line_reader_init(&stage->in, fd, stage->max_line);
 	stage->in.stop_fd = signals_fd();
 	stage->in.before_wait = before_wait;
 	stage->in.context = stage;
@@ -56,7 +91,7 @@ static void read_from(struct stage *stage, int fd, const char *name)
 
 static void end_input(struct stage *stage)
 {
-	if (stage->in.fd != STDIN_FILENO)
+	if (stage->in.fd > STDIN_FILENO)
 		close(stage->in.fd);
 	line_reader_free(&stage->in);
 }
@@ -67,21 +102,53 @@ void stage_input(struct stage *stage, int fd, const char *name)
 	read_from(stage, fd, name);
 }
 
-void stage_open(struct stage *stage)
-{
-	signals_init();
-	read_from(stage, STDIN_FILENO, NULL);
-	line_writer_init(&stage->out, STDOUT_FILENO);
-	dead_letters_init(&stage->letters, stage->dead_letter);
-	stage->event.spans = xcalloc(stage->want.slots, sizeof(*stage->event.spans));
-}
-
 static void kept(struct stage *stage, int result)
 {
 	if (result < 0) {
 		hand_over(stage);
 		fail("cannot write to the dead letters '%s':", stage->letters.path);
 	}
+}
+
+void stage_open(struct stage *stage)
+{
+	struct keeper *keeper = &stage->keeper;
+
+	signals_init();
+	if (!stage->apart)
+		keeper_open(keeper, true, true);
+	read_from(stage, STDIN_FILENO, NULL);
+	dead_letters_init(&stage->letters, stage->dead_letter);
+	if (keeper->resumed)
+		kept(stage, dead_letters_cut(&stage->letters, keeper->mark.in, keeper->page->epoch));
+	stage->poison = PAGE_NOWHERE;
+	if (keeper->page) {
+		line_writer_keep(&stage->out, keeper);
+		stage->out.lines = stage->out.put_lines = keeper->mark.results;
+		stage->events = keeper->mark.events;
+		stage->bad = keeper->mark.bad;
+		stage->poison = atomic_load_explicit(&keeper->page->poison, memory_order_relaxed);
+	} else {
+		line_writer_init(&stage->out, STDOUT_FILENO);
+	}
+	stage->event.spans = xcalloc(stage->want.slots, sizeof(*stage->event.spans));
+}
+
+const void *stage_resumed(const struct stage *stage, size_t *length)
+{
+	*length = stage->keeper.mark.cursor_length;
+	return stage->keeper.resumed ? stage->keeper.mark.cursor : NULL;
+}
+
+void stage_cursor(struct stage *stage, const void *bytes, size_t length)
+{
+	if (stage->keeper.page && !keeper_cursor(&stage->keeper, bytes, length))
+		fail("a cursor of %zu bytes is too long for the stage page", length);
+}
+
+int stage_descriptor(const struct stage *stage)
+{
+	return stage->keeper.page ? stage->keeper.page->bell : STDIN_FILENO;
 }
 
 /* Counts and says a bad event; the caller has put it away. */
@@ -98,6 +165,12 @@ static void bad(struct stage *stage, uint64_t number, const char *reason)
 		message_error("%s%sline %llu: %s", name, colon, (unsigned long long)number, reason);
 }
 
+/* Of the current line, for a successor that takes back what it will write again. */
+static uint64_t position(const struct stage *stage)
+{
+	return stage->keeper.page ? stage->in.offset : PAGE_NOWHERE;
+}
+
 void stage_bad(struct stage *stage, const char *format, ...)
 {
 	struct text reason = {0};
@@ -106,7 +179,7 @@ void stage_bad(struct stage *stage, const char *format, ...)
 	va_start(arguments, format);
 	text_vaddf(&reason, format, arguments);
 	va_end(arguments);
-	kept(stage, dead_letters_add(&stage->letters, reason.data, stage->event.number, UINT64_MAX, stage->event.line,
+	kept(stage, dead_letters_add(&stage->letters, reason.data, stage->event.number, position(stage), stage->event.line,
 	                             stage->event.length));
 	bad(stage, stage->event.number, reason.data);
 	text_free(&reason);
@@ -138,7 +211,7 @@ static void put_away(struct stage *stage, enum line_status status, const char *p
 
 	if (!stage->in_long_line)
 		kept(stage, dead_letters_begin(&stage->letters, too_long(stage, reason, sizeof(reason)),
-		                               stage->in.number, UINT64_MAX));
+		                               stage->in.number, position(stage)));
 	stage->in_long_line = true;
 	kept(stage, dead_letters_piece(&stage->letters, piece, length));
 	if (status == LINE_TAIL)
@@ -158,6 +231,9 @@ static bool next_line(struct stage *stage, enum line_status (*read_line)(struct 
 {
 	struct event *event = &stage->event;
 
+	set_boundary(stage);
+	if (stage->keeper.page && stage->keeper.next.in - stage->keeper.mark.in >= stage->keeper.in.size / 4)
+		before_wait(stage);
 	for (;;) {
 		enum line_status status = read_line(&stage->in, &event->line, &event->length);
 
@@ -187,6 +263,13 @@ static bool next_line(struct stage *stage, enum line_status (*read_line)(struct 
 		if (!stage->blank_lines && blank(event->line, event->length))
 			continue;
 		stage->events++;
+		if (stage->in.offset == stage->poison) {
+			/* It has killed this stage before, and the runner has put it away. */
+			stage->bad++;
+			continue;
+		}
+		if (stage->keeper.page)
+			atomic_store_explicit(&stage->keeper.page->handling, stage->in.offset, memory_order_relaxed);
 		return true;
 	}
 }
@@ -229,7 +312,7 @@ bool stage_next(struct stage *stage)
 
 bool stage_fill(struct stage *stage)
 {
-	enum line_status status = line_reader_fill(&stage->in);
+	enum line_status status = line_reader_look(&stage->in);
 
 	if (status == LINE_ERROR)
 		fail("cannot read standard input:");
@@ -262,12 +345,15 @@ void stage_flush(struct stage *stage)
 
 int stage_close(struct stage *stage)
 {
+	stage->hold = false;
+	set_boundary(stage);
 	stage_flush(stage);
 	if (message_hidden(&stage->limit))
 		message_error("%llu bad events in all", (unsigned long long)stage->bad);
 	dead_letters_free(&stage->letters);
 	end_input(stage);
 	line_writer_free(&stage->out);
+	keeper_close(&stage->keeper);
 	json_want_free(&stage->want);
 	free(stage->event.spans);
 	return stage->bad > 0 ? STATUS_FAILED : STATUS_OK;

@@ -16,6 +16,10 @@
  * letters, and skipped; stage_close then returns 1. With --on-error=fail the first one ends the program.
  * Empty lines (white space only) are skipped without a word. A byte order mark before the first line is skipped.
  *
+ * Under a runner a stage keeps its page (keeper.h) without a line of its own: what it had not handled to the end when it
+ * was killed, its successor gets again, and nobody sees anything twice. That holds for what depends on nothing but the event. An
+ * output that writes elsewhere does so, or takes it back, in before_wait, and leaves a cursor there.
+ *
  * Output goes to standard output in whole lines and is flushed before the stage waits
  * for input. When the reader of standard output has gone, the program ends with 0, without a word; any
  * other write error is said and ends it with 1.
@@ -47,13 +51,19 @@ struct stage {
 	struct json_want want; /* the members to find; owned: stage_close frees it */
 	int ask; /* for json_scan: JSON_FACTS or 0 */
 	bool blank_lines; /* stage_next_line gives empty lines, too */
-	void (*before_wait)(struct stage *); /* before the stage waits for input, or fails, and flushes; or NULL */
+	bool apart; /* its input is not standard input, or not only: it keeps no page */
+	/*
+	 * Before the stage waits for input, fails, or makes a mark: all that was handled is to be where it belongs after this,
+	 * and stage_cursor says how far that is; or NULL.
+	 */
+	void (*before_wait)(struct stage *);
 	void *context; /* the caller's */
 
 	struct event event; /* the current one, until the next stage_next */
 	struct line_writer out; /* standard output; write with stage_write or line_writer_… and stage_end_line */
-	uint64_t events, bad; /* so far */
+	uint64_t events, bad; /* so far, those of a predecessor included */
 	const char *name; /* of the file it reads; NULL: standard input */
+	bool hold; /* the next event belongs to what the one before began: no mark is made between them */
 
 	/* private */
 	char *dead_letter;
@@ -63,6 +73,9 @@ struct stage {
 	struct line_reader in;
 	struct dead_letters letters;
 	struct message_limit limit;
+	struct keeper keeper;
+	uint64_t poison; /* of the page */
+	bool let_go; /* it held more than the input ring has room for, and that was said */
 	bool in_long_line; /* of a line over the limit, a part is in the dead letters */
 };
 
@@ -71,6 +84,14 @@ const struct option *stage_options(struct stage *stage);
 
 /* Reads standard input and writes standard output from here on; also signals_init. */
 void stage_open(struct stage *stage);
+
+/*
+ * The cursor that the predecessor left with the mark this stage goes on from, or NULL: it begins. Valid until the first
+ * stage_next.
+ */
+const void *stage_resumed(const struct stage *stage, size_t *length);
+/* The stage's own note in the next mark: where its output stands. For before_wait; PAGE_CURSOR bytes at most. */
+void stage_cursor(struct stage *stage, const void *bytes, size_t length);
 
 /*
  * Goes on with another input from its line 1, which fd has. fd becomes the stage's; name stands in
@@ -88,10 +109,11 @@ bool stage_next(struct stage *stage);
 bool stage_next_line(struct stage *stage);
 
 /*
- * For event loops: one read(2) on standard input (STAGE descriptor 0) when it is readable, and then every event that
- * is in the buffer. stage_fill is false at the end of input; stage_take may then still give a last line without newline. The
- * caller flushes before it waits.
+ * For event loops: stage_fill when the descriptor of the input is readable, and then every event that is there.
+ * stage_fill is false at the end of input; stage_take may then still give a last line without newline. The caller flushes before
+ * it waits.
  */
+int stage_descriptor(const struct stage *stage);
 bool stage_fill(struct stage *stage);
 bool stage_take(struct stage *stage);
 

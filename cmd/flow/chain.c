@@ -42,7 +42,7 @@ static size_t find_reader(const struct manifest_pipeline *pipeline, size_t stage
 	*count = 0;
 	for (size_t i = 0; i < pipeline->count; i++)
 		for (size_t j = 0; j < pipeline->stages[i].from_count; j++)
-			if (pipeline->stages[i].from[j] == stage) {
+			if (pipeline->stages[i].from[j].stage == stage) {
 				reader = i;
 				++*count;
 			}

@@ -11,7 +11,9 @@
 
 #include "cmd/flow/collect.h"
 #include "cmd/flow/command.h"
+#include "cmd/flow/host.h"
 #include "cmd/flow/manifest.h"
+#include "cmd/flow/page.h"
 #include "cmd/flow/shell.h"
 #include "cmd/flow/tools.h"
 #include "common/memory.h"
@@ -125,6 +127,48 @@ static void check_part(struct check *check, const struct manifest_settings *sett
 	text_free(&command);
 	free(whole);
 	free(word);
+}
+
+/* The stage writes events to the standard output of pype: nobody reads it, and it is no output. */
+static bool is_loose(const struct manifest_stage *stage)
+{
+	unsigned redirected;
+	char *name = shell_program(stage->run, &redirected);
+	struct page page;
+	bool loose = false;
+
+	if (name && strncmp(name, "pype-", 5) == 0 && !(redirected & SHELL_OUTPUT)) {
+		page_read(&page, name + 5);
+		loose = page.group == PAGE_SOURCE || page.group == PAGE_PROCESSOR;
+		page_free(&page);
+	}
+	free(name);
+	return loose;
+}
+
+/* One stage may write to standard output; what several write there is mixed. */
+static void check_ends(struct check *check, const struct manifest_pipeline *pipeline)
+{
+	bool *read = xcalloc(pipeline->count + 1, sizeof(*read));
+	const struct manifest_stage *first = NULL;
+
+	for (size_t i = 0; i < pipeline->count; i++)
+		for (size_t j = 0; j < pipeline->stages[i].from_count; j++)
+			read[pipeline->stages[i].from[j].stage] = true;
+	for (size_t i = 0; pipeline->linked && i < pipeline->count; i++) {
+		const struct manifest_stage *stage = &pipeline->stages[i];
+
+		if (read[i] || !is_loose(stage))
+			continue;
+		if (first)
+			mistakes_warn(
+				&check->mistakes, stage->place,
+				"nobody reads '%s', so its events are mixed with those of '%s' on standard output",
+				stage->name, first->name);
+		else
+			first = stage;
+	}
+	free(read);
 }
 
 static void check_stage(struct check *check, const struct manifest_settings *settings, const char *text,
@@ -246,12 +290,15 @@ int check_command(char **argv)
 	bool good;
 
 	manifest_load(&check.manifest, path, &check.mistakes);
-	for (size_t i = 0; i < manifest->count; i++)
+	host_check(manifest, &check.mistakes);
+	for (size_t i = 0; i < manifest->count; i++) {
+		check_ends(&check, &manifest->pipelines[i]);
 		for (size_t j = 0; j < manifest->pipelines[i].count; j++) {
 			const struct manifest_stage *stage = &manifest->pipelines[i].stages[j];
 
 			check_stage(&check, &stage->settings, stage->run, stage->place);
 		}
+	}
 	if (manifest->report)
 		check_stage(&check, &manifest->settings, manifest->report, manifest->report_place);
 	run_jobs(&check);

@@ -12,6 +12,8 @@
 
 #include "cmd/flow/manager.h"
 #include "cmd/flow/moment.h"
+#include "cmd/flow/poison.h"
+#include "cmd/flow/port.h"
 #include "common/memory.h"
 #include "common/message.h"
 #include "common/spawn.h"
@@ -44,21 +46,33 @@ static short readiness(int fd, short wanted)
 	return fd >= 0 && poll(&poll_fd, 1, 0) > 0 ? poll_fd.revents : 0;
 }
 
-/* All input is read and none can come: starting again would only see the end of it. */
+/* All input is handled and none can come: starting again would only see the end of it. */
 static bool input_ended(const struct child *child)
 {
+	if (child->port->in)
+		return port_input_ended(child->port);
 	return (readiness(child->in, POLLIN) & (POLLIN | POLLHUP)) == POLLHUP;
 }
 
 /* Whoever reads the child's output has gone for good. */
 static bool reader_gone(const struct child *child)
 {
+	if (child->port->out.shared)
+		return ring_deserted(&child->port->out);
 	return child->out >= 0 && manager_reader_gone(child->manager, child);
+}
+
+/* It reads what is in its pipe, and nobody knows what of it has been handled. */
+static bool reads_plain_pipe(const struct child *child)
+{
+	return child->in >= 0 && (!child->port->in || port_mode(child->port) == PORT_PLAIN);
 }
 
 /* A child that was killed may have left half a line behind: end it, so that the next event is whole. */
 static void mend_output(struct child *child)
 {
+	if (child->port->out.shared)
+		return;
 	if (WIFSIGNALED(child->status) && (readiness(child->out, POLLOUT) & POLLOUT) && write(child->out, "\n", 1) < 0)
 		message_warning("%s: cannot end a half line:", child->name);
 }
@@ -73,7 +87,7 @@ static void realign_input(struct child *child)
 	enum { MOST = 1 << 20 };
 	char byte = 0;
 
-	if (child->restart.attempts < 2)
+	if (child->restart.attempts < 2 || !reads_plain_pipe(child))
 		return;
 	for (int i = 0; i < MOST && byte != '\n'; i++)
 		if (!(readiness(child->in, POLLIN) & POLLIN) || read(child->in, &byte, 1) != 1)
@@ -96,11 +110,14 @@ static void start(struct child *child)
 	const char *failed;
 
 	snprintf(child->restarts, CHILD_RESTART_ROOM, "PYPE_RESTART=%llu",
-	         (unsigned long long)(child->starts + manager_restarts(child->manager)));
+	         (unsigned long long)(child->starts + child->manager->setup->restarts));
 	child->started = moment_now();
 	child->asked = false;
 	child->state = CHILD_UP;
-	child->pid = manager_spawn(child->manager, child, &failed);
+	failed = "cannot make its pipes";
+	child->pid = port_prepare(child->port);
+	if (child->pid == 0)
+		child->pid = manager_spawn(child->manager, child, &failed);
 	if (child->pid < 0) {
 		message_error("%s: %s:", child->name, failed);
 		child->pid = 0;
@@ -112,11 +129,14 @@ static void start(struct child *child)
 	ev_child_set(&child->exit, child->pid, 0);
 	ev_child_start(EV_DEFAULT_ & child->exit);
 	manager_tell_start(child->manager, child);
+	manager_work_later(child->manager);
 }
 
 static void finish_as(struct child *child, enum child_verdict verdict)
 {
 	set_timer(child, -1);
+	child->manager->afresh |= verdict == CHILD_TOO_OFTEN;
+	port_finish(child->port);
 	give_up_pipes(child);
 	child->state = CHILD_DONE;
 	child->verdict = verdict;
@@ -155,6 +175,13 @@ static void start_after(struct child *child, int64_t delay)
 	}
 }
 
+static void idle(struct child *child)
+{
+	set_timer(child, -1);
+	child->state = CHILD_IDLE;
+	manager_work_later(child->manager);
+}
+
 static void retry(struct child *child)
 {
 	const struct restart_policy *policy = &child->stage->settings.restart;
@@ -177,11 +204,22 @@ static void retry(struct child *child)
 	}
 }
 
-/* A stage with `restart: always` starts again even after a good end. */
+/* A stage with `ack: eof` starts again for another batch; one with `restart: always` even after a good end. */
 static void ended(struct child *child)
 {
-	if (child->stage->settings.restart.mode == RESTART_ALWAYS && !input_ended(child) && !reader_gone(child))
+	if (port_takes_batches(child->port))
+		idle(child);
+	else if (child->stage->settings.restart.mode == RESTART_ALWAYS && !input_ended(child) && !reader_gone(child))
 		retry(child);
+	else
+		finish(child);
+}
+
+/* Behind its last batch, while the pipeline drains. */
+static void ended_last(struct child *child)
+{
+	if (port_takes_batches(child->port))
+		idle(child);
 	else
 		finish(child);
 }
@@ -198,6 +236,14 @@ static void start_last(struct child *child)
 	start(child);
 	if (child->state == CHILD_UP)
 		last(child);
+}
+
+static void start_batch(struct child *child)
+{
+	if (child->manager->stopping)
+		start_last(child);
+	else
+		start(child);
 }
 
 /* It died while the pipeline drains: one more start, for what is still in its pipe. */
@@ -237,6 +283,39 @@ static void term(struct child *child)
 	set_timer(child, kill_after);
 }
 
+static void start_now(struct child *child)
+{
+	set_timer(child, -1);
+	start(child);
+}
+
+static void again(struct child *child)
+{
+	send_signal(child, SIGTERM);
+	child->state = CHILD_AGAIN;
+	set_timer(child, seconds(child->stage->settings.stop_timeout));
+}
+
+static void anew(struct child *child)
+{
+	set_timer(child, -1);
+	if (input_ended(child)) {
+		finish(child);
+		return;
+	}
+	manager_tell_end(child->manager, child);
+	mend_output(child);
+	if (child->drains)
+		start_last(child);
+	else
+		start(child);
+}
+
+static void note_drain(struct child *child)
+{
+	child->drains = true;
+}
+
 static void kill_group(struct child *child)
 {
 	message_warning("%s: does not end on SIGTERM, killed", child->name);
@@ -261,6 +340,17 @@ static action *const table[CHILD_STATES][CHILD_HAPPENINGS] = {
 			[CHILD_DRAIN] = last,
 			[CHILD_STOP] = ask,
 			[CHILD_HURRY] = term,
+			[CHILD_RESTART] = again,
+		},
+	[CHILD_AGAIN] =
+		{
+			[CHILD_ENDED] = anew,
+			[CHILD_FAILED] = anew,
+			[CHILD_REFUSED] = anew,
+			[CHILD_TIMER] = kill_group,
+			[CHILD_DRAIN] = note_drain,
+			[CHILD_STOP] = last,
+			[CHILD_HURRY] = term,
 		},
 	[CHILD_WAIT] =
 		{
@@ -268,10 +358,17 @@ static action *const table[CHILD_STATES][CHILD_HAPPENINGS] = {
 			[CHILD_DRAIN] = start_last,
 			[CHILD_STOP] = finish,
 			[CHILD_HURRY] = finish,
+			[CHILD_RESTART] = start_now,
+		},
+	[CHILD_IDLE] =
+		{
+			[CHILD_START] = start_batch,
+			[CHILD_ENDED] = finish,
+			[CHILD_HURRY] = finish,
 		},
 	[CHILD_LAST] =
 		{
-			[CHILD_ENDED] = finish,
+			[CHILD_ENDED] = ended_last,
 			[CHILD_FAILED] = once,
 			[CHILD_REFUSED] = lost,
 			[CHILD_TIMER] = term,
@@ -318,6 +415,8 @@ static void dead_and_gone(struct child *child)
 {
 	child->pid = 0;
 	tail_end(&child->tail);
+	poison_note(child);
+	port_died(child->port, child->status == 0);
 	/* Where its output goes is not ours to know if it has no pipe: SIGPIPE is then as good as an end. */
 	child_handle(child, child_meaning(child->status, child->asked, child->out < 0 || reader_gone(child)));
 }

@@ -7,11 +7,13 @@
  *
  * What happens is one table of states and events (child.c), its columns:
  *
- *           START   ENDED    FAILED   REFUSED  TIMER   DRAIN       STOP     HURRY
+ *           START   ENDED    FAILED   REFUSED  TIMER   DRAIN       STOP     HURRY    RESTART
  *   DOWN    start                                      finish      finish   finish
- *   UP              ended    retry    give_up          last        ask      term
- *   WAIT                                       start   start_last  finish   finish
- *   LAST            finish   once     lost     term                         term
+ *   UP              ended    retry    give_up          last        ask      term     again
+ *   AGAIN           anew     anew     anew     kill    note_drain  last     term
+ *   WAIT                                       start   start_last  finish   finish   start_now
+ *   IDLE    batch   finish                                                  finish
+ *   LAST            ended    once     lost     term                         term
  *   ENDING          finish   finish   finish   kill                         kill
  *   DONE
  *
@@ -20,7 +22,9 @@
  * REFUSED  exited with 2, 126 or 127: running it again is pointless
  * DRAIN    the pipeline stops: end when the input does
  * STOP     the same for a source: it is asked by SIGTERM
+ * (IDLE: between two batches of ack: eof; START: there is one, ENDED: there will be none)
  * HURRY    end now: SIGTERM, and SIGKILL if that does not help
+ * RESTART  somebody wants another process: SIGTERM, SIGKILL after stop_timeout, and however it ends it is no failure
  */
 #ifndef PYPE_FLOW_CHILD_H
 #define PYPE_FLOW_CHILD_H
@@ -35,7 +39,7 @@
 #include "cmd/flow/tail.h"
 #include "common/option.h"
 
-enum child_state { CHILD_DOWN, CHILD_UP, CHILD_WAIT, CHILD_LAST, CHILD_ENDING, CHILD_DONE, CHILD_STATES };
+enum child_state { CHILD_DOWN, CHILD_UP, CHILD_AGAIN, CHILD_WAIT, CHILD_IDLE, CHILD_LAST, CHILD_ENDING, CHILD_DONE, CHILD_STATES };
 
 enum child_happening {
 	CHILD_START,
@@ -46,6 +50,7 @@ enum child_happening {
 	CHILD_DRAIN,
 	CHILD_STOP,
 	CHILD_HURRY,
+	CHILD_RESTART,
 	CHILD_HAPPENINGS,
 };
 
@@ -58,16 +63,19 @@ enum child_verdict {
 };
 
 struct manager;
+struct port;
 
 struct child {
 	const struct manifest_stage *stage;
 	struct manager *manager;
+	struct port *port; /* its data */
 	char *name; /* "pipeline.stage" */
 	int in, out; /* its ends of its pipes, held by the manager; -1: none, or given up */
 	int said[2]; /* the pipe of its stderr, both ends */
 	char *command; /* for sh -c */
 	char **environment;
 	char *restarts; /* its entry of PYPE_RESTART, with CHILD_RESTART_ROOM bytes */
+	char *page; /* … and of PYPE_STAGE, with PORT_VARIABLE bytes */
 
 	enum child_state state;
 	enum child_verdict verdict;
@@ -75,9 +83,11 @@ struct child {
 	int status; /* of waitpid, of the last one */
 	bool asked; /* the last one was sent a signal from here */
 	bool source;
+	bool drains; /* the pipeline began to drain while this one was to be replaced */
 	bool last_start; /* it was started once more while the pipeline drains */
 	uint64_t starts;
 	int64_t started; /* monotonic nanoseconds */
+	uint64_t dropped_said; /* of the events that were dropped on their way to it */
 	struct restart restart;
 	struct tail tail;
 

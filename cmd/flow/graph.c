@@ -8,9 +8,9 @@
 
 /* One stage while the graph is being made. */
 struct vertex {
-	size_t *from; /* what it reads */
+	struct manifest_edge *from; /* what it reads */
 	size_t count;
-	size_t readers;
+	size_t readers; /* edges that read it */
 	size_t rank; /* its place in the order of the data, from 1; 0: none yet */
 	size_t walk; /* the walk in search of a cycle that came here, from 1 */
 };
@@ -18,59 +18,88 @@ struct vertex {
 struct graph {
 	const struct schema *schema;
 	const struct manifest_pipeline *pipeline;
-	const struct node *const *keys;
 	const struct schema_pair *froms;
 	struct vertex *vertices;
 	size_t *order; /* the stages in the order of the data */
 	size_t ordered;
 };
 
-static bool find_stage(const struct graph *graph, const char *name, size_t *index)
+static bool find_stage(const struct graph *graph, const char *name, size_t length, size_t *index)
 {
-	for (*index = 0; *index < graph->pipeline->count; ++*index)
-		if (strcmp(graph->pipeline->stages[*index].name, name) == 0)
+	for (*index = 0; *index < graph->pipeline->count; ++*index) {
+		const char *stage = graph->pipeline->stages[*index].name;
+
+		if (strncmp(stage, name, length) == 0 && !stage[length])
 			return true;
+	}
 	return false;
 }
 
-static void add_unknown(const struct graph *graph, const struct node *name)
+static void add_unknown(const struct graph *graph, const struct node *node, size_t length)
 {
 	const char **names = xcalloc(graph->pipeline->count + 1, sizeof(*names)), *nearest;
+	char *name = xstrndup(node->text, length);
 
 	for (size_t i = 0; i < graph->pipeline->count; i++)
 		names[i] = graph->pipeline->stages[i].name;
-	nearest = option_nearest(name->text, names);
-	mistakes_add(graph->schema->mistakes, name->place, "there is no stage '%s' in this pipeline%s%s%s", name->text,
+	nearest = option_nearest(name, names);
+	mistakes_add(graph->schema->mistakes, node->place, "there is no stage '%s' in this pipeline%s%s%s", name,
 	             nearest ? ", did you mean '" : "", nearest ? nearest : "", nearest ? "'?" : "");
+	free(name);
 	free(names);
 }
 
-static void add_edge(struct graph *graph, size_t stage, const struct node *name)
+/* False, and said, if the stage gets these events already. */
+static bool is_new(const struct graph *graph, const struct vertex *vertex, const struct node *node, size_t from,
+                   const char *event)
+{
+	for (size_t i = 0; i < vertex->count; i++) {
+		const struct manifest_edge *edge = &vertex->from[i];
+		const char *stage = graph->pipeline->stages[from].name;
+
+		if (edge->stage != from)
+			continue;
+		if (event ? edge->event && strcmp(event, edge->event) == 0 : !edge->event)
+			mistakes_add(graph->schema->mistakes, node->place, "'%s' is named twice", node->text);
+		else if (!event || !edge->event)
+			mistakes_add(graph->schema->mistakes, node->place,
+			             "'%s.%s' is named beside '%s', which is all its events", stage,
+			             event ? event : edge->event, stage);
+		else
+			continue;
+		return false;
+	}
+	return true;
+}
+
+static void add_edge(struct graph *graph, size_t stage, const struct node *node)
 {
 	struct vertex *vertex = &graph->vertices[stage];
 	struct mistakes *mistakes = graph->schema->mistakes;
-	size_t from;
+	size_t length, from;
+	const char *event;
 
-	if (!schema_scalar(graph->schema, graph->froms[stage].key, name, "the name of a stage"))
+	if (!schema_scalar(graph->schema, graph->froms[stage].key, node, "STAGE, STAGE.EVENT or a list of them"))
 		return;
-	if (!find_stage(graph, name->text, &from)) {
-		if (!strchr(name->text, '.') || !schema_lacks(graph->schema, name, "from", "STAGE.EVENT"))
-			add_unknown(graph, name);
-		return;
+	length = strcspn(node->text, ".");
+	event = node->text[length] ? node->text + length + 1 : NULL;
+	if (!find_stage(graph, node->text, length, &from))
+		add_unknown(graph, node, length);
+	else if (event && !*event)
+		mistakes_add(mistakes, node->place, "no event behind the '.' of '%s'", node->text);
+	else if (from == stage)
+		mistakes_add(mistakes, node->place, "'%s' reads itself", graph->pipeline->stages[stage].name);
+	else if (is_new(graph, vertex, node, from, event)) {
+		/* The first one too many is said, the others are not. */
+		if (++graph->vertices[from].readers == MANIFEST_EDGES + 1)
+			mistakes_add(mistakes, node->place, "'%s' is read more than %d times",
+			             graph->pipeline->stages[from].name, MANIFEST_EDGES);
+		if (vertex->count == MANIFEST_EDGES)
+			mistakes_add(mistakes, node->place, "'%s' reads more than %d times",
+			             graph->pipeline->stages[stage].name, MANIFEST_EDGES);
+		vertex->from = xreallocarray(vertex->from, vertex->count + 1, sizeof(*vertex->from));
+		vertex->from[vertex->count++] = (struct manifest_edge){from, event ? xstrdup(event) : NULL};
 	}
-	if (from == stage) {
-		mistakes_add(mistakes, name->place, "'%s' reads itself", name->text);
-		return;
-	}
-	for (size_t i = 0; i < vertex->count; i++)
-		if (vertex->from[i] == from) {
-			mistakes_add(mistakes, name->place, "'%s' is named twice", name->text);
-			return;
-		}
-	if (graph->vertices[from].readers++ > 0)
-		schema_lacks(graph->schema, name, "from", "fan-out");
-	vertex->from = xreallocarray(vertex->from, vertex->count + 1, sizeof(*vertex->from));
-	vertex->from[vertex->count++] = from;
 }
 
 static void add_edges(struct graph *graph, size_t stage)
@@ -85,26 +114,8 @@ static void add_edges(struct graph *graph, size_t stage)
 	}
 	if (value->count == 0)
 		mistakes_add(graph->schema->mistakes, value->place, "'from' names no stage: leave it out for a source");
-	if (value->count > 1 && schema_lacks(graph->schema, value, "from", "fan-in"))
-		return;
 	for (size_t i = 0; i < value->count; i++)
 		add_edge(graph, stage, value->items[i]);
-}
-
-static void check_sources(const struct graph *graph)
-{
-	size_t first = graph->pipeline->count;
-
-	for (size_t i = 0; i < graph->pipeline->count; i++) {
-		if (graph->froms[i].key)
-			continue;
-		if (first == graph->pipeline->count)
-			first = i;
-		else
-			mistakes_add(graph->schema->mistakes, graph->keys[i]->place,
-			             "'%s' is a second source beside '%s': give it a 'from', or a pipeline of its own",
-			             graph->pipeline->stages[i].name, graph->pipeline->stages[first].name);
-	}
 }
 
 /* Those that wait for nobody first, then those that wait for them, each time in the order of the manifest. */
@@ -120,7 +131,7 @@ static void put_in_order(struct graph *graph)
 			bool ready = vertex->rank == 0;
 
 			for (size_t j = 0; ready && j < vertex->count; j++)
-				ready = graph->vertices[vertex->from[j]].rank > 0;
+				ready = graph->vertices[vertex->from[j].stage].rank > 0;
 			if (!ready)
 				continue;
 			graph->order[graph->ordered++] = i;
@@ -136,9 +147,9 @@ static size_t waits_for(const struct graph *graph, size_t stage)
 	const struct vertex *vertex = &graph->vertices[stage];
 	size_t i = 0;
 
-	while (graph->vertices[vertex->from[i]].rank > 0)
+	while (graph->vertices[vertex->from[i].stage].rank > 0)
 		i++;
-	return vertex->from[i];
+	return vertex->from[i].stage;
 }
 
 static void add_cycle(const struct graph *graph, size_t start)
@@ -183,20 +194,27 @@ static void apply(const struct graph *graph, struct manifest_pipeline *pipeline)
 		stages[i].from = vertex->from;
 		stages[i].from_count = vertex->count;
 		for (size_t j = 0; j < vertex->count; j++)
-			vertex->from[j] = graph->vertices[vertex->from[j]].rank - 1;
+			vertex->from[j].stage = graph->vertices[vertex->from[j].stage].rank - 1;
 		vertex->from = NULL;
+		vertex->count = 0;
 	}
 	free(pipeline->stages);
 	pipeline->stages = stages;
+	pipeline->linked = true;
 }
 
-void graph_link(const struct schema *schema, struct manifest_pipeline *pipeline, const struct node *const *keys,
-                const struct schema_pair *froms)
+static void free_edges(struct manifest_edge *edges, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		free(edges[i].event);
+	free(edges);
+}
+
+void graph_link(const struct schema *schema, struct manifest_pipeline *pipeline, const struct schema_pair *froms)
 {
 	struct graph graph = {
 		.schema = schema,
 		.pipeline = pipeline,
-		.keys = keys,
 		.froms = froms,
 		.vertices = xcalloc(pipeline->count + 1, sizeof(*graph.vertices)),
 		.order = xcalloc(pipeline->count + 1, sizeof(*graph.order)),
@@ -207,11 +225,15 @@ void graph_link(const struct schema *schema, struct manifest_pipeline *pipeline,
 		add_edges(&graph, i);
 	put_in_order(&graph);
 	check_cycles(&graph);
-	check_sources(&graph);
 	if (schema->mistakes->fatal == before)
 		apply(&graph, pipeline);
 	for (size_t i = 0; i < pipeline->count; i++)
-		free(graph.vertices[i].from);
+		free_edges(graph.vertices[i].from, graph.vertices[i].count);
 	free(graph.vertices);
 	free(graph.order);
+}
+
+void graph_free(struct manifest_stage *stage)
+{
+	free_edges(stage->from, stage->from_count);
 }

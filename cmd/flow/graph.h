@@ -8,11 +8,12 @@
 #include "cmd/flow/schema.h"
 
 /*
- * Sets the stages' from and puts them in the order of the data. keys[i] is the name of stage i in the document, froms[i]
- * what its `from` is. What is wrong (an unknown stage, a cycle, a second source …) goes to the mistakes; then nothing is
- * changed.
+ * Sets the stages' from and puts them in the order of the data. froms[i] is what the `from` of stage i is. What is wrong
+ * (an unknown stage, a cycle, too many readers …) goes to the mistakes; then nothing is changed.
  */
-void graph_link(const struct schema *schema, struct manifest_pipeline *pipeline, const struct node *const *keys,
-                const struct schema_pair *froms);
+void graph_link(const struct schema *schema, struct manifest_pipeline *pipeline, const struct schema_pair *froms);
+
+/* Gives back a stage's from. */
+void graph_free(struct manifest_stage *stage);
 
 #endif

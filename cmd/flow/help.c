@@ -1,8 +1,7 @@
 /*
  * pype help: the commands, the tools by group, and the manual of one.
  *
- * What a tool is for stands in its manual page, if that lies where an installed pype or the source tree has it; so
- * does its group, in the name of its source file. Of other tools --help tells the summary.
+ * What a tool is for, and its group, stand in its manual page (page.h). Of tools without one --help tells the summary.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,6 +10,7 @@
 
 #include "cmd/flow/collect.h"
 #include "cmd/flow/command.h"
+#include "cmd/flow/page.h"
 #include "cmd/flow/tools.h"
 #include "common/memory.h"
 #include "common/message.h"
@@ -24,68 +24,19 @@ static const struct option_program program = {
 	.most = 1,
 };
 
-enum group { GROUP_SOURCES, GROUP_PROCESSORS, GROUP_OUTPUTS, GROUP_OTHERS, GROUPS };
-
-static const struct {
-	const char *heading, *folder;
-} groups[] = {
-	[GROUP_SOURCES] = {"sources", "cmd/sources/"},
-	[GROUP_PROCESSORS] = {"processors", "cmd/processors/"},
-	[GROUP_OUTPUTS] = {"outputs", "cmd/outputs/"},
-	[GROUP_OTHERS] = {"other tools", NULL},
+static const char *const headings[] = {
+	[PAGE_SOURCE] = "sources",
+	[PAGE_PROCESSOR] = "processors",
+	[PAGE_OUTPUT] = "outputs",
+	[PAGE_OTHER] = "other tools",
 };
 
 struct tool {
 	char *word; /* pype-NAME */
-	char *summary;
-	enum group group;
+	struct page page;
 };
 
 static const int64_t patience = 2 * UNIT_S;
-
-/* The manual page pype-NAME, if it lies beside the programs: in the source tree, or installed. */
-static char *find_page(const char *name)
-{
-	char *directory = tools_directory(), *found = NULL;
-
-	for (const char *section = "157"; *section && !found; section++) {
-		struct text source = {0}, installed = {0};
-
-		text_addf(&source, "%s/../man/pype-%s.%c", directory, name, *section);
-		text_addf(&installed, "%s/../share/man/man%c/pype-%s.%c", directory, *section, name, *section);
-		if (access(source.data, R_OK) == 0)
-			found = text_detach(&source);
-		else if (access(installed.data, R_OK) == 0)
-			found = text_detach(&installed);
-		text_free(&source);
-		text_free(&installed);
-	}
-	free(directory);
-	return found;
-}
-
-/* Summary and group from the manual page. False: there is none. */
-static bool read_page(struct tool *tool)
-{
-	char *path = find_page(tool->word + strlen("pype-")), *line = NULL;
-	FILE *page = path ? fopen(path, "re") : NULL;
-	size_t room = 0;
-
-	free(path);
-	if (!page)
-		return false;
-	while (getline(&line, &room, page) >= 0) {
-		line[strcspn(line, "\n")] = '\0';
-		if (!tool->summary && strncmp(line, ".Nd ", 4) == 0)
-			tool->summary = xstrdup(line + 4);
-		for (size_t i = 0; i < GROUPS; i++)
-			if (groups[i].folder && strstr(line, groups[i].folder))
-				tool->group = (enum group)i;
-	}
-	free(line);
-	fclose(page);
-	return tool->summary;
-}
 
 /* Asks those that have no manual page here: the first line of --help is "NAME: summary". */
 static void ask(struct tool *tools, size_t count, char **environment)
@@ -95,7 +46,7 @@ static void ask(struct tool *tools, size_t count, char **environment)
 	size_t asked = 0;
 
 	for (size_t i = 0; i < count; i++)
-		if (!tools[i].summary) {
+		if (!tools[i].page.summary) {
 			char **argv = &argvs[3 * asked];
 
 			argv[0] = tools_search(environment, tools[i].word);
@@ -107,10 +58,10 @@ static void ask(struct tool *tools, size_t count, char **environment)
 	for (size_t i = 0; i < count; i++) {
 		const char *words;
 
-		if (tools[i].summary)
+		if (tools[i].page.summary)
 			continue;
 		words = strchr(runs[asked].output.data, ' ');
-		tools[i].summary = words ? xstrndup(words + 1, strcspn(words + 1, "\n")) : xstrdup("");
+		tools[i].page.summary = words ? xstrndup(words + 1, strcspn(words + 1, "\n")) : xstrdup("");
 		free(argvs[3 * asked]);
 		collect_free(&runs[asked++]);
 	}
@@ -120,16 +71,16 @@ static void ask(struct tool *tools, size_t count, char **environment)
 
 static void add_tools(struct text *help, const struct tool *tools, size_t count)
 {
-	for (size_t group = 0; group < GROUPS; group++) {
+	for (size_t group = 0; group < PAGE_GROUPS; group++) {
 		bool begun = false;
 
 		for (size_t i = 0; i < count; i++) {
-			if (tools[i].group != group)
+			if (tools[i].page.group != group)
 				continue;
 			if (!begun)
-				text_addf(help, "\n%s:\n", groups[group].heading);
+				text_addf(help, "\n%s:\n", headings[group]);
 			begun = true;
-			text_addf(help, "  %-12s  %s\n", tools[i].word + strlen("pype-"), tools[i].summary);
+			text_addf(help, "  %-12s  %s\n", tools[i].word + strlen("pype-"), tools[i].page.summary);
 		}
 	}
 }
@@ -147,14 +98,14 @@ static void add_all_tools(struct text *help)
 		struct text word = {0};
 
 		text_addf(&word, "pype-%s", names.items[i]);
-		tools[i] = (struct tool){.word = text_detach(&word), .group = GROUP_OTHERS};
-		read_page(&tools[i]);
+		tools[i].word = text_detach(&word);
+		page_read(&tools[i].page, names.items[i]);
 	}
 	ask(tools, names.count, environment);
 	add_tools(help, tools, names.count);
 	for (size_t i = 0; i < names.count; i++) {
 		free(tools[i].word);
-		free(tools[i].summary);
+		page_free(&tools[i].page);
 	}
 	free(tools);
 	tools_list_free(&names);
@@ -209,7 +160,7 @@ int help_command(char **argv)
 	for (const struct command *command = commands; command->name; command++)
 		if (strcmp(command->name, operands[0]) == 0)
 			return command->function(shown);
-	page = find_page(operands[0]);
+	page = page_find(operands[0]);
 	/* A page of another section than 1 describes no program. */
 	readable = page && (isatty(STDOUT_FILENO) || page[strlen(page) - 1] != '1');
 	if (readable)

@@ -1,178 +1,16 @@
 #include "cmd/flow/manager.h"
 
 #include <errno.h>
-#include <ev.h>
 #include <fcntl.h>
 #include <signal.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "cmd/flow/child.h"
-#include "cmd/flow/happening.h"
-#include "cmd/flow/moment.h"
 #include "cmd/flow/orphans.h"
-#include "cmd/flow/shell.h"
-#include "cmd/flow/tools.h"
-#include "common/memory.h"
 #include "common/message.h"
-#include "common/spawn.h"
-#include "common/text.h"
-#include "common/unit.h"
-
-struct manager {
-	const struct manager_setup *setup;
-	struct child *children; /* as in the manifest: in the order of the data */
-	size_t count, done;
-	bool stopping;
-	enum child_verdict worst; /* of the stages that are done */
-	int null; /* /dev/null: what a source reads */
-	struct text text; /* the happening that is being said */
-	struct ev_io channel;
-	struct ev_signal term;
-};
-
-/* Saying. */
-
-static void tell(struct manager *manager)
-{
-	happening_end(&manager->text);
-	/* Fails only if the flow process is gone, which on_channel notices. */
-	if (send(manager->setup->channel, manager->text.data, manager->text.length, MSG_NOSIGNAL) < 0)
-		message_debug("cannot tell the flow process:");
-}
-
-void manager_tell_start(struct manager *manager, const struct child *child)
-{
-	happening_begin(&manager->text, "started", child->name);
-	happening_message(&manager->text, child->starts == 1 ? "started" : "started again");
-	text_addf(&manager->text, ",\"pid\":%d,\"start\":%llu", (int)child->pid, (unsigned long long)child->starts);
-	tell(manager);
-}
-
-void manager_tell_end(struct manager *manager, const struct child *child)
-{
-	happening_begin(&manager->text, "finished", child->name);
-	happening_message(&manager->text, "finished");
-	text_addf(&manager->text, ",\"pid\":%d", (int)child->exit.pid);
-	tell(manager);
-}
-
-void manager_tell_death(struct manager *manager, struct child *child, int64_t delay, const char *why)
-{
-	struct happening_death death = {
-		.pid = child->exit.pid,
-		.status = child->status,
-		.attempt = child->restart.attempts,
-		.uptime = moment_now() - child->started,
-		.delay = delay,
-		.why = why,
-	};
-
-	happening_begin(&manager->text, delay >= 0 ? "failed" : "given_up", child->name);
-	happening_add_death(&manager->text, &death, &child->stage->settings.restart);
-	text_add_string(&manager->text, ",\"stderr\":");
-	tail_add_json(&child->tail, &manager->text);
-	tell(manager);
-}
-
-/* Starting. */
-
-uint64_t manager_restarts(const struct manager *manager)
-{
-	return manager->setup->restarts;
-}
-
-pid_t manager_spawn(struct manager *manager, const struct child *child, const char **failed)
-{
-	char shell[] = "/bin/sh", option[] = "-c", *argv[] = {shell, option, child->command, NULL};
-	struct spawn_fd fds[] = {
-		{child->source ? manager->null : child->in, STDIN_FILENO},
-		{child->out >= 0 ? child->out : STDOUT_FILENO, STDOUT_FILENO},
-		{child->said[1], STDERR_FILENO},
-	};
-	struct spawn spawn = {
-		.argv = argv,
-		.fds = fds,
-		.fd_count = sizeof(fds) / sizeof(fds[0]),
-		.environment = child->environment,
-		.directory = manager->setup->manifest->directory,
-		.group = true,
-		.death_signal = SIGKILL,
-		.files = manager->setup->files,
-	};
-
-	return spawn_program(&spawn, failed);
-}
-
-static char *variable(const char *format, ...) MESSAGE_FORMAT(1, 2);
-
-static char *variable(const char *format, ...)
-{
-	struct text text = {0};
-	va_list arguments;
-
-	va_start(arguments, format);
-	text_vaddf(&text, format, arguments);
-	va_end(arguments);
-	return text_detach(&text);
-}
-
-/* What the manifest sets, and what a stage is told of its place. */
-static void make_environment(const struct manager *manager, struct child *child)
-{
-	static const char restarts[] = "PYPE_RESTART=";
-	const struct option_list *own = &child->stage->settings.env;
-	struct option_list list = {0};
-
-	for (size_t i = 0; i < own->count; i++)
-		option_list_add(&list, xstrdup(own->items[i]));
-	option_list_add(&list, variable("PYPE_NAME=%s", child->name));
-	option_list_add(&list,
-	                variable("PYPE_DEAD_LETTER=%s/dead-letters/%s.ndjson", manager->setup->state, child->name));
-	option_list_add(&list, variable("%s%*s", restarts, CHILD_RESTART_ROOM, ""));
-	child->environment = tools_environment(&list);
-	for (char **e = child->environment; *e; e++)
-		if (strncmp(*e, restarts, strlen(restarts)) == 0)
-			child->restarts = *e;
-	tools_list_free(&list);
-}
-
-static void make_pipe(struct child *from, struct child *to)
-{
-	uint64_t size = to->stage->settings.buffer;
-	int ends[2];
-
-	if (pipe2(ends, O_CLOEXEC) < 0)
-		fail("cannot make a pipe:");
-	from->out = ends[1];
-	to->in = ends[0];
-	/* Best effort: users without privileges have few large pipes. */
-	if (fcntl(ends[1], F_SETPIPE_SZ, size > INT32_MAX ? INT32_MAX : (int)size) < 0)
-		message_debug("%s: its pipe stays smaller than asked for:", to->name);
-}
-
-static void make_children(struct manager *manager)
-{
-	const struct manifest_pipeline *pipeline = manager->setup->pipeline;
-
-	manager->count = pipeline->count;
-	manager->children = xcalloc(manager->count, sizeof(*manager->children));
-	for (size_t i = 0; i < manager->count; i++) {
-		struct child *child = &manager->children[i];
-
-		if (child_init(child, manager, &pipeline->stages[i], pipeline->name) < 0)
-			fail("cannot set up stage '%s':", pipeline->stages[i].name);
-		child->command = shell_direct(pipeline->stages[i].run);
-		make_environment(manager, child);
-	}
-	for (size_t i = 0; i < manager->count; i++)
-		for (size_t j = 0; j < pipeline->stages[i].from_count; j++)
-			make_pipe(&manager->children[pipeline->stages[i].from[j]], &manager->children[i]);
-}
 
 /* Ending. */
 
@@ -182,9 +20,19 @@ bool manager_reader_gone(const struct manager *manager, const struct child *chil
 
 	for (size_t i = 0; i < manager->count; i++)
 		for (size_t j = 0; j < manager->children[i].stage->from_count; j++)
-			if (manager->children[i].stage->from[j] == self && manager->children[i].state != CHILD_DONE)
+			if (manager->children[i].stage->from[j].stage == self &&
+			    manager->children[i].state != CHILD_DONE)
 				return false;
 	return true;
+}
+
+void manager_lost_reader(struct manager *manager, const struct port *port)
+{
+	if (port->plan->in == IN_SHARED)
+		port_lost_reader(&manager->ports[port->plan->from], port->plan->slot);
+	for (size_t i = 0; i < manager->inlet_count; i++)
+		if (manager->inlets[i].port == port)
+			inlet_lost_reader(&manager->inlets[i]);
 }
 
 /* From the first to the last. */
@@ -204,7 +52,7 @@ static void stop(struct manager *manager)
 
 static void hurry(struct manager *manager)
 {
-	manager->stopping = true;
+	manager->stopping = manager->hurried = true;
 	handle_all(manager, CHILD_HURRY, CHILD_HURRY);
 }
 
@@ -217,8 +65,133 @@ void manager_child_done(struct manager *manager, struct child *child)
 		stop(manager);
 	else if (child->verdict == CHILD_TOO_OFTEN)
 		hurry(manager);
-	if (manager->done == manager->count)
+	manager_work_later(manager);
+}
+
+/* Working. */
+
+/* protocol: sync: sources may go on once nobody has anything to do. */
+static bool all_idle(const struct manager *manager)
+{
+	for (size_t i = 0; i < manager->count; i++)
+		if (!port_idle(&manager->ports[i]) || !drain_idle(&manager->drain, &manager->ports[i]))
+			return false;
+	for (size_t i = 0; i < manager->inlet_count; i++)
+		if (!inlet_idle(&manager->inlets[i]))
+			return false;
+	return true;
+}
+
+static void lock_step(struct manager *manager)
+{
+	bool idle = all_idle(manager);
+
+	for (size_t i = 0; i < manager->count; i++) {
+		struct port *port = &manager->ports[i];
+		uint64_t head;
+
+		if (!port->page)
+			continue;
+		atomic_store_explicit(&port->page->ask, 1, memory_order_relaxed);
+		if (!idle || port->plan->in != IN_NONE || !port->out.shared)
+			continue;
+		head = ring_head(&port->out);
+		if (atomic_load(&port->page->synced) >= head)
+			continue;
+		atomic_store_explicit(&port->page->synced, head, memory_order_seq_cst);
+		bell_ring(port->bell);
+	}
+}
+
+/* So many rounds at a time: then others have their turn, the ends of children and orders from above. */
+enum { ROUNDS = 32 };
+
+struct port *manager_port(struct manager *manager, size_t number)
+{
+	return &manager->ports[number];
+}
+
+int manager_bell(const struct manager *manager)
+{
+	return manager->setup->plumbing->bell;
+}
+
+void manager_work_later(struct manager *manager)
+{
+	manager->again = true;
+	if (!manager->working)
+		ev_feed_event(EV_DEFAULT_ & manager->bell, EV_CUSTOM);
+}
+
+static bool work_once(struct manager *manager)
+{
+	bool moved = false;
+
+	for (size_t i = 0; i < manager->count; i++)
+		moved |= port_work(&manager->ports[i]);
+	for (size_t i = 0; i < manager->inlet_count; i++)
+		moved |= inlet_work(&manager->inlets[i]);
+	for (size_t i = 0; i < manager->count; i++)
+		if (manager->ports[i].plan->drained)
+			moved |= drain_work(&manager->drain, &manager->ports[i]);
+	return moved;
+}
+
+/* Stages between two batches. */
+static void start_batches(struct manager *manager)
+{
+	for (size_t i = 0; i < manager->count; i++) {
+		struct child *child = &manager->children[i];
+
+		if (child->state != CHILD_IDLE)
+			continue;
+		if (port_has_batch(child->port))
+			child_handle(child, CHILD_START);
+		else if (!port_takes_batches(child->port))
+			child_handle(child, CHILD_ENDED);
+	}
+}
+
+/* All stages are done, and what they wrote is out. */
+static bool is_over(const struct manager *manager)
+{
+	if (manager->done < manager->count)
+		return false;
+	for (size_t i = 0; i < manager->count && !manager->hurried; i++)
+		if (!drain_done(&manager->drain, &manager->ports[i]))
+			return false;
+	return true;
+}
+
+void manager_work(struct manager *manager)
+{
+	if (manager->working) {
+		manager->again = true;
+		return;
+	}
+	manager->working = true;
+	for (int i = 0; i < ROUNDS; i++) {
+		manager->again = false;
+		if (!work_once(manager) && !manager->again)
+			break;
+		manager->again = true;
+	}
+	if (manager->setup->plumbing->plan.sync)
+		lock_step(manager);
+	manager->working = false;
+	start_batches(manager);
+	if (is_over(manager))
 		ev_break(EV_DEFAULT_ EVBREAK_ALL);
+	else if (manager->again)
+		manager_work_later(manager);
+}
+
+static void on_bell(EV_P_ ev_io *watcher, int events)
+{
+	(void)EV_A;
+	if (events & EV_READ)
+		bell_clear(watcher->fd);
+	manager_work(watcher->data);
 }
 
 /* The flow process is gone: nothing may outlive it. */
@@ -231,20 +204,37 @@ static void abandon(struct manager *manager)
 	_exit(MANAGER_BADLY);
 }
 
+static void manager_restart_stage(struct manager *manager, const char *name)
+{
+	for (size_t i = 0; i < manager->count; i++)
+		if (strcmp(manager->children[i].stage->name, name) == 0)
+			child_handle(&manager->children[i], CHILD_RESTART);
+}
+
 static void on_channel(EV_P_ ev_io *watcher, int events)
 {
 	struct manager *manager = watcher->data;
-	char order;
-	ssize_t n = recv(watcher->fd, &order, 1, MSG_DONTWAIT);
+	char order[1 + MANIFEST_NAME + 1];
+	ssize_t n = recv(watcher->fd, order, sizeof(order) - 1, MSG_DONTWAIT);
 
 	(void)EV_A;
 	(void)events;
 	if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR))
 		abandon(manager);
-	else if (n == 1 && order == MANAGER_STOP)
+	if (n <= 0)
+		return;
+	order[n] = '\0';
+	switch (order[0]) {
+	case MANAGER_STOP:
 		stop(manager);
-	else if (n == 1)
+		break;
+	case MANAGER_HURRY:
 		hurry(manager);
+		break;
+	case MANAGER_RESTART:
+		manager_restart_stage(manager, order + 1);
+		break;
+	}
 }
 
 static void on_term(EV_P_ ev_signal *watcher, int events)
@@ -252,20 +242,6 @@ static void on_term(EV_P_ ev_signal *watcher, int events)
 	(void)EV_A;
 	(void)events;
 	stop(watcher->data);
-}
-
-static void free_all(struct manager *manager)
-{
-	for (size_t i = 0; i < manager->count; i++) {
-		struct child *child = &manager->children[i];
-
-		free(child->command);
-		tools_environment_free(child->environment);
-		child_free(child);
-	}
-	free(manager->children);
-	text_free(&manager->text);
-	close(manager->null);
 }
 
 int manager_run(const struct manager_setup *setup)
@@ -287,21 +263,26 @@ int manager_run(const struct manager_setup *setup)
 	manager.null = open("/dev/null", O_RDONLY | O_CLOEXEC);
 	if (manager.null < 0)
 		fail("cannot open '/dev/null':");
-	make_children(&manager);
+	manager_make(&manager);
 	ev_io_init(&manager.channel, on_channel, setup->channel, EV_READ);
 	ev_signal_init(&manager.term, on_term, SIGTERM);
-	manager.channel.data = manager.term.data = &manager;
+	ev_io_init(&manager.bell, on_bell, setup->plumbing->bell, EV_READ);
+	manager.channel.data = manager.term.data = manager.bell.data = &manager;
 	ev_io_start(EV_DEFAULT_ & manager.channel);
 	ev_signal_start(EV_DEFAULT_ & manager.term);
+	if (setup->plumbing->bell >= 0)
+		ev_io_start(EV_DEFAULT_ & manager.bell);
 	/* From the last to the first: whoever writes finds a reader. */
 	for (size_t i = manager.count; i-- > 0;)
 		child_handle(&manager.children[i], CHILD_START);
-	if (manager.done < manager.count)
+	manager_work(&manager);
+	if (!is_over(&manager))
 		ev_run(EV_DEFAULT_ 0);
+	ev_io_stop(EV_DEFAULT_ & manager.bell);
 	ev_io_stop(EV_DEFAULT_ & manager.channel);
 	ev_signal_stop(EV_DEFAULT_ & manager.term);
 	orphans_end();
-	free_all(&manager);
+	manager_free(&manager);
 	ev_loop_destroy(EV_DEFAULT);
 	return (int)ends[manager.worst];
 }

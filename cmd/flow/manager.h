@@ -2,7 +2,7 @@
  * manager: the process that runs one pipeline.
  *
  * The flow process forks it (run.c) and hears from it over a socket: every happening as one
- * message; it says back what to do (enum manager_order), a byte each. When the flow process dies, the
+ * message; it says back what to do, a message each: an enum manager_order, and bytes that belong to it. When the flow process dies, the
  * socket ends, and the manager takes its pipeline down with it.
  *
  * It makes all pipes and keeps both ends of each, starts the stages from the last to the first, and
@@ -16,14 +16,20 @@
 #include <sys/resource.h>
 #include <sys/types.h>
 
-#include "cmd/flow/manifest.h"
+#include <ev.h>
 
-struct child;
-struct manager;
+#include "cmd/flow/child.h"
+#include "cmd/flow/drain.h"
+#include "cmd/flow/inlet.h"
+#include "cmd/flow/manifest.h"
+#include "cmd/flow/plumbing.h"
+#include "cmd/flow/port.h"
+#include "common/text.h"
 
 enum manager_order {
 	MANAGER_STOP = 's', /* end the source, let the rest drain */
 	MANAGER_HURRY = 'h', /* end all now; once more: kill */
+	MANAGER_RESTART = 'r', /* a stage, whose name follows: end its process and start another */
 };
 
 /* The exit status of a manager, by the rule for all programs: 1 asks for a restart, as does death by a signal. */
@@ -38,6 +44,7 @@ enum manager_end {
 struct manager_setup {
 	const struct manifest *manifest;
 	const struct manifest_pipeline *pipeline;
+	const struct plumbing *plumbing; /* what the pipeline's stages share with it; outlives the manager */
 	const char *state; /* the state directory */
 	int channel; /* the socket to the flow process */
 	rlim_t files; /* how many descriptors a stage may have open; 0: as many as this process */
@@ -47,14 +54,51 @@ struct manager_setup {
 /* Runs the pipeline in this process. Returns an enum manager_end. */
 int manager_run(const struct manager_setup *setup);
 
-/* What a child asks of its manager (child.c). */
+/* What follows is for the parts of a manager: manager*.c, child.c, port.c, inlet.c and drain.c. */
+
+struct manager {
+	const struct manager_setup *setup;
+	struct child *children; /* as in the manifest: in the order of the data */
+	struct port *ports; /* one for one */
+	size_t count, done;
+	struct inlet *inlets;
+	size_t inlet_count;
+	struct drain drain;
+	bool stopping, hurried;
+	bool afresh; /* a stage failed too often: all end, and the pipeline goes on in another manager */
+	bool working, again;
+	enum child_verdict worst; /* of the stages that are done */
+	int null; /* /dev/null: what a source reads */
+	struct text text; /* the happening that is being said */
+	struct ev_io channel, bell;
+	struct ev_signal term;
+};
+
+/* manager_make.c: ends the process if something cannot be had. */
+void manager_make(struct manager *manager);
+void manager_free(struct manager *manager);
 pid_t manager_spawn(struct manager *manager, const struct child *child, const char **failed);
-uint64_t manager_restarts(const struct manager *manager);
+
+/* Moves what can be moved in the whole pipeline, now or in the next turn of the loop. */
+void manager_work(struct manager *manager);
+void manager_work_later(struct manager *manager);
+
+struct port *manager_port(struct manager *manager, size_t number);
+int manager_bell(const struct manager *manager);
+/* Nobody reads this child's pipe any more. */
 bool manager_reader_gone(const struct manager *manager, const struct child *child);
+/* The port reads no more: those who write for it need not wait for it. */
+void manager_lost_reader(struct manager *manager, const struct port *port);
 void manager_child_done(struct manager *manager, struct child *child);
+
+/* manager_tell.c */
 void manager_tell_start(struct manager *manager, const struct child *child);
 void manager_tell_end(struct manager *manager, const struct child *child);
 /* The child failed; it starts again after delay, or (-1) it does not, and why. */
 void manager_tell_death(struct manager *manager, struct child *child, int64_t delay, const char *why);
+/* So many events on their way into the child were dropped by now. */
+void manager_tell_drop(struct manager *manager, struct child *child, uint64_t dropped);
+/* The event at that position of its input was put into the dead letters. */
+void manager_tell_poison(struct manager *manager, const struct child *child, const char *reason, uint64_t at);
 
 #endif

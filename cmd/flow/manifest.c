@@ -9,6 +9,8 @@
 
 #include "cmd/flow/document.h"
 #include "cmd/flow/graph.h"
+#include "cmd/flow/host.h"
+#include "cmd/flow/rules.h"
 #include "cmd/flow/schema.h"
 #include "cmd/flow/settings.h"
 #include "cmd/flow/shell.h"
@@ -16,22 +18,7 @@
 #include "common/text.h"
 
 /* What the design knows and this version has not. */
-static const struct schema_lack lacks[] = {
-	{"delivery", "exact", "use fast"},
-	{"delivery", "durable", "use fast"},
-	{"protocol", "sync", "use async"},
-	{"when_full", "drop-oldest", "use block"},
-	{"when_full", "drop-newest", "use block"},
-	{"when_full", "spill", "use block"},
-	{"from", "STAGE.EVENT", "name the stage alone, which gives all its events, and pick them with pype-jq"},
-	{"from", "fan-in", "a stage reads one other"},
-	{"from", "fan-out", "a stage is read by one other"},
-	{"ack", NULL, NULL},
-	{"user", NULL, NULL},
-	{"limits", NULL, NULL},
-	{"cluster", NULL, NULL},
-	{NULL, NULL, NULL},
-};
+static const char *const lacks[] = {"cluster", NULL};
 
 /* Names. */
 
@@ -175,10 +162,11 @@ static void add_parts(const struct schema *schema, struct manifest_pipeline *pip
 		stage->place = document_place(schema->document, run, part->start);
 		if (i > 0) {
 			stage->from = xcalloc(1, sizeof(*stage->from));
-			stage->from[stage->from_count++] = i - 1;
+			stage->from[stage->from_count++].stage = i - 1;
 		}
 		option_list_add(&bases, base ? base : xstrdup(""));
 	}
+	pipeline->linked = true;
 	for (size_t i = 0; i < bases.count; i++)
 		free(bases.items[i]);
 	free(bases.items);
@@ -238,7 +226,7 @@ static void read_stage(const struct schema *schema, struct manifest_pipeline *pi
 {
 	struct manifest_stage *stage = add_stage(pipeline, xstrdup(pair->key->text));
 	struct stage_form form = {0};
-	const struct schema_part parts[] = {{stage_keys, &form}, {settings_keys, &stage->settings}};
+	const struct schema_part own = {stage_keys, &form};
 
 	check_name(schema, pair->key, "a stage");
 	stage->run = xstrdup("");
@@ -247,7 +235,7 @@ static void read_stage(const struct schema *schema, struct manifest_pipeline *pi
 		read_run(schema, stage, pair);
 		return;
 	}
-	schema_read(schema, pair->value, "a stage", parts, sizeof(parts) / sizeof(parts[0]));
+	settings_read(schema, pair->value, "a stage", &own, &stage->settings);
 	*from = form.from;
 	if (form.run.key)
 		read_run(schema, stage, &form.run);
@@ -257,7 +245,7 @@ static void read_stage(const struct schema *schema, struct manifest_pipeline *pi
 
 static void read_long(const struct schema *schema, struct manifest_pipeline *pipeline, const struct schema_pair *stages)
 {
-	const struct node *map = stages->value, **keys;
+	const struct node *map = stages->value;
 	struct schema_pair *froms;
 
 	if (map->kind == NODE_REFUSED)
@@ -272,20 +260,17 @@ static void read_long(const struct schema *schema, struct manifest_pipeline *pip
 		return;
 	}
 	pipeline->stages = xcalloc(map->count / 2 + 1, sizeof(*pipeline->stages));
-	keys = xcalloc(map->count / 2 + 1, sizeof(*keys));
 	froms = xcalloc(map->count / 2 + 1, sizeof(*froms));
 	for (size_t i = 0; i < map->count; i += 2) {
 		struct schema_pair pair = {.key = map->items[i], .value = map->items[i + 1]};
 
 		if (pair.key->kind != NODE_SCALAR)
 			continue;
-		keys[pipeline->count] = pair.key;
 		read_stage(schema, pipeline, &pair, &froms[pipeline->count]);
 	}
 	/* What a stage reads may be behind the place where the text went wrong. */
 	if (!map->open)
-		graph_link(schema, pipeline, keys, froms);
-	free(keys);
+		graph_link(schema, pipeline, froms);
 	free(froms);
 }
 
@@ -305,13 +290,13 @@ static void read_pipeline(const struct schema *schema, struct manifest *manifest
 {
 	struct manifest_pipeline *pipeline = &manifest->pipelines[manifest->count++];
 	struct pipeline_form form = {0};
-	const struct schema_part parts[] = {{pipeline_keys, &form}, {settings_keys, &pipeline->settings}};
+	const struct schema_part own = {pipeline_keys, &form};
 
 	pipeline->name = xstrdup(pair->key->text);
 	pipeline->place = pair->key->place;
 	settings_inherit(&pipeline->settings, &manifest->settings);
 	check_name(schema, pair->key, "a pipeline");
-	schema_read(schema, pair->value, "a pipeline", parts, sizeof(parts) / sizeof(parts[0]));
+	settings_read(schema, pair->value, "a pipeline", &own, &pipeline->settings);
 	if (form.run.key && form.stages.key)
 		mistakes_add(schema->mistakes, form.stages.key->place,
 		             "a pipeline has either 'run' or 'stages', not both");
@@ -363,9 +348,9 @@ static const struct schema_key flow_keys[] = {
 static void read_flow(const struct schema *schema, struct manifest *manifest, const struct node *root)
 {
 	struct flow_form form = {0};
-	const struct schema_part parts[] = {{flow_keys, &form}, {settings_keys, &manifest->settings}};
+	const struct schema_part own = {flow_keys, &form};
 
-	schema_read(schema, root, "a manifest", parts, sizeof(parts) / sizeof(parts[0]));
+	settings_read(schema, root, "a manifest", &own, &manifest->settings);
 	if (form.flow.key && schema_scalar(schema, form.flow.key, form.flow.value, "a name")) {
 		check_name(schema, form.flow.value, "a flow");
 		free(manifest->name);
@@ -408,19 +393,32 @@ void manifest_load(struct manifest *manifest, const char *path, struct mistakes 
 	else if (mistakes->fatal == before)
 		mistakes_add(mistakes, start, "the manifest is empty");
 	document_free(&document);
+	rules_check(manifest, mistakes);
 }
 
-bool manifest_read(struct manifest *manifest, const char *path)
+static bool read_for(struct manifest *manifest, const char *path, bool host)
 {
 	struct mistakes mistakes = {0};
 	bool good;
 
 	manifest_load(manifest, path, &mistakes);
+	if (host)
+		host_check(manifest, &mistakes);
 	good = mistakes_say(&mistakes, path);
 	mistakes_free(&mistakes);
 	if (!good)
 		manifest_free(manifest);
 	return good;
+}
+
+bool manifest_read(struct manifest *manifest, const char *path)
+{
+	return read_for(manifest, path, true);
+}
+
+bool manifest_study(struct manifest *manifest, const char *path)
+{
+	return read_for(manifest, path, false);
 }
 
 void manifest_free(struct manifest *manifest)
@@ -431,7 +429,7 @@ void manifest_free(struct manifest *manifest)
 		for (size_t j = 0; j < pipeline->count; j++) {
 			free(pipeline->stages[j].name);
 			free(pipeline->stages[j].run);
-			free(pipeline->stages[j].from);
+			graph_free(&pipeline->stages[j]);
 			settings_free(&pipeline->stages[j].settings);
 		}
 		free(pipeline->stages);

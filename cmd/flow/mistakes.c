@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdarg.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "common/memory.h"
@@ -92,6 +93,13 @@ static void write_all(const char *bytes, size_t length)
 	}
 }
 
+/* A setting of many stages may be wrong for each of them. */
+static bool is_repeated(const struct mistake *mistake, const struct mistake *last)
+{
+	return mistake->place.line == last->place.line && mistake->place.column == last->place.column &&
+	       mistake->warning == last->warning && strcmp(mistake->text, last->text) == 0;
+}
+
 bool mistakes_say(struct mistakes *mistakes, const char *path)
 {
 	struct text line = {0};
@@ -101,6 +109,8 @@ bool mistakes_say(struct mistakes *mistakes, const char *path)
 	for (size_t i = 0; i < mistakes->count; i++) {
 		const struct mistake *mistake = &mistakes->items[i];
 
+		if (i > 0 && is_repeated(mistake, mistake - 1))
+			continue;
 		text_clear(&line);
 		add_masked(&line, path);
 		text_addf(&line, ":%zu:%zu: %s", mistake->place.line, mistake->place.column,

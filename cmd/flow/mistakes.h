@@ -38,7 +38,7 @@ void mistakes_add(struct mistakes *mistakes, struct place place, const char *for
 void mistakes_warn(struct mistakes *mistakes, struct place place, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 
-/* Says them all. True if there was none but warnings. */
+/* Says them all, the same at the same place once. True if there was none but warnings. */
 bool mistakes_say(struct mistakes *mistakes, const char *path);
 void mistakes_free(struct mistakes *mistakes);
 

@@ -69,14 +69,35 @@ static void tell_death(struct pipeline *pipeline, int64_t delay, const char *why
 
 /* Actions. */
 
+static bool make_plumbing(struct pipeline *pipeline)
+{
+	int saved;
+
+	if (pipeline->plumbed)
+		return true;
+	if (plumbing_make(&pipeline->plumbing, pipeline->manifest) == 0)
+		return pipeline->plumbed = true;
+	saved = errno;
+	plumbing_free(&pipeline->plumbing);
+	errno = saved;
+	return false;
+}
+
+static void drop_plumbing(struct pipeline *pipeline)
+{
+	if (pipeline->plumbed)
+		plumbing_free(&pipeline->plumbing);
+	pipeline->plumbed = false;
+}
+
 static void start(struct pipeline *pipeline)
 {
-	const char *failed = "cannot make a socket";
+	const char *failed = "cannot have the memory that its stages share";
 	int ends[2] = {-1, -1};
 
 	pipeline->started = moment_now();
 	pipeline->state = PIPELINE_UP;
-	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0 ||
+	if (!make_plumbing(pipeline) || socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0 ||
 	    (pipeline->pid = run_spawn_manager(pipeline->run, pipeline, ends[1], &failed)) < 0) {
 		message_error("%s: %s:", pipeline->manifest->name, failed);
 		if (ends[0] >= 0) {
@@ -100,6 +121,7 @@ static void start(struct pipeline *pipeline)
 static void done(struct pipeline *pipeline)
 {
 	ev_timer_stop(EV_DEFAULT_ & pipeline->timer);
+	drop_plumbing(pipeline);
 	pipeline->state = PIPELINE_DONE;
 	run_pipeline_done(pipeline->run);
 }
@@ -263,5 +285,6 @@ void pipeline_init(struct pipeline *pipeline, struct run *run, const struct mani
 
 void pipeline_free(struct pipeline *pipeline)
 {
+	drop_plumbing(pipeline);
 	restart_free(&pipeline->restart);
 }

@@ -20,6 +20,7 @@
 #include <sys/types.h>
 
 #include "cmd/flow/manifest.h"
+#include "cmd/flow/plumbing.h"
 #include "cmd/flow/restart.h"
 
 enum pipeline_state { PIPELINE_WAIT, PIPELINE_UP, PIPELINE_LAST, PIPELINE_DONE, PIPELINE_STATES };
@@ -38,6 +39,8 @@ struct run;
 struct pipeline {
 	struct run *run;
 	const struct manifest_pipeline *manifest;
+	struct plumbing plumbing; /* made at the first start */
+	bool plumbed;
 	enum pipeline_state state;
 	pid_t pid; /* of the manager; 0: none */
 	int status; /* of waitpid, of the last one */

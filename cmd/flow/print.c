@@ -149,7 +149,7 @@ int print_command(char **argv)
 	struct manifest manifest;
 	struct text script = {0};
 
-	if (!manifest_read(&manifest, operands[0] ? operands[0] : "flow.yaml"))
+	if (!manifest_study(&manifest, operands[0] ? operands[0] : "flow.yaml"))
 		return STATUS_POINTLESS;
 	select_check(&only, &manifest);
 	add_script(&script, &manifest, &only);

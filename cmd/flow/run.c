@@ -213,6 +213,13 @@ static int manage(void *context)
 	return manager_run(&manager->setup);
 }
 
+/* Lists a descriptor, under its own number. Returns how many that makes. */
+static size_t keep_open(struct spawn_fd *fd, int number)
+{
+	*fd = (struct spawn_fd){number, number};
+	return number >= 0;
+}
+
 pid_t run_spawn_manager(struct run *run, struct pipeline *pipeline, int channel, const char **failed)
 {
 	struct manager_context context = {
@@ -221,6 +228,7 @@ pid_t run_spawn_manager(struct run *run, struct pipeline *pipeline, int channel,
 			{
 				.manifest = &run->manifest,
 				.pipeline = pipeline->manifest,
+				.plumbing = &pipeline->plumbing,
 				.state = run->state,
 				.files = run->files,
 				.channel = channel,
@@ -228,15 +236,22 @@ pid_t run_spawn_manager(struct run *run, struct pipeline *pipeline, int channel,
 			},
 	};
 	/* It keeps the lock as well: whoever is left of a killed runner keeps the next one out. */
-	struct spawn_fd fds[] = {
-		{STDOUT_FILENO, STDOUT_FILENO},
-		{STDERR_FILENO, STDERR_FILENO},
-		{channel, channel},
-		{run->lock, run->lock},
-	};
-	struct spawn spawn = {.fds = fds, .fd_count = sizeof(fds) / sizeof(fds[0]), .group = true};
+	const int own[] = {STDOUT_FILENO, STDERR_FILENO, channel, run->lock};
+	enum { OWN = sizeof(own) / sizeof(own[0]) };
+	struct spawn_fd *fds = xcalloc(OWN + 2 * pipeline->plumbing.plan.count + 1, sizeof(*fds));
+	struct spawn spawn = {.fds = fds, .group = true};
+	pid_t pid;
 
-	return spawn_function(&spawn, manage, &context, failed);
+	for (size_t i = 0; i < OWN; i++)
+		spawn.fd_count += keep_open(&fds[spawn.fd_count], own[i]);
+	for (size_t i = 0; i < pipeline->plumbing.plan.count; i++) {
+		spawn.fd_count += keep_open(&fds[spawn.fd_count], pipeline->plumbing.memories[i]);
+		spawn.fd_count += keep_open(&fds[spawn.fd_count], pipeline->plumbing.bells[i]);
+	}
+	spawn.fd_count += keep_open(&fds[spawn.fd_count], pipeline->plumbing.bell);
+	pid = spawn_function(&spawn, manage, &context, failed);
+	free(fds);
+	return pid;
 }
 
 bool run_owns(void *context, pid_t pid)

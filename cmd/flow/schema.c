@@ -8,26 +8,6 @@
 #include "common/text.h"
 #include "common/unit.h"
 
-static const struct schema_lack *find_lack(const struct schema *schema, const char *key, const char *value)
-{
-	for (const struct schema_lack *lack = schema->lacks; lack->key; lack++)
-		if (strcmp(lack->key, key) == 0 &&
-		    (value ? lack->value && strcmp(lack->value, value) == 0 : !lack->value))
-			return lack;
-	return NULL;
-}
-
-bool schema_lacks(const struct schema *schema, const struct node *node, const char *key, const char *value)
-{
-	const struct schema_lack *lack = find_lack(schema, key, value);
-
-	if (lack)
-		mistakes_add(schema->mistakes, node->place, "%s%s'%s' is not available in this version%s%s",
-		             value ? key : "", value ? ": " : "", value ? value : key, lack->advice ? ": " : "",
-		             lack->advice ? lack->advice : "");
-	return lack;
-}
-
 static const char *kind_name(const struct node *node)
 {
 	static const char *const names[] = {
@@ -50,40 +30,46 @@ bool schema_scalar(const struct schema *schema, const struct node *key, const st
 	return false;
 }
 
-/* What a choice may be in this version, in words. */
-static void add_choices(struct text *text, const struct schema *schema, const char *key,
-                        const struct option_list *words)
-{
-	for (size_t i = 0; i < words->count; i++)
-		if (!find_lack(schema, key, words->items[i]))
-			text_addf(text, "%s%s", text->length > 0 ? ", " : "", words->items[i]);
-}
-
-static void read_choice(const struct schema *schema, const struct schema_key *key, const struct schema_pair *pair,
-                        int *choice)
+/* The index of the value in choices; false, and said, if it is none of them. */
+static bool find_choice(const struct schema *schema, const struct schema_pair *pair, const char *choices, size_t *index)
 {
 	struct option_list words = {0};
 	struct text list = {0};
 	const char *value = pair->value->text, *nearest;
-	char *copy = xstrdup(key->choices), *rest = copy;
-	size_t i = 0;
+	char *copy = xstrdup(choices), *rest = copy;
+	bool found;
 
-	for (char *word; (word = strsep(&rest, "|"));)
+	for (char *word; (word = strsep(&rest, "|"));) {
+		text_addf(&list, "%s%s", words.count > 0 ? ", " : "", word);
 		option_list_add(&words, word);
-	while (i < words.count && strcmp(words.items[i], value) != 0)
-		i++;
-	if (i == words.count) {
+	}
+	*index = 0;
+	while (*index < words.count && strcmp(words.items[*index], value) != 0)
+		++*index;
+	found = *index < words.count;
+	if (!found) {
 		nearest = option_nearest(value, (const char *const *)words.items);
-		add_choices(&list, schema, key->name, &words);
-		mistakes_add(schema->mistakes, pair->value->place, "'%s' takes %s, not '%s'%s%s%s", key->name,
+		mistakes_add(schema->mistakes, pair->value->place, "'%s' takes %s, not '%s'%s%s%s", pair->key->text,
 		             list.data, value, nearest ? ", did you mean '" : "", nearest ? nearest : "",
 		             nearest ? "'?" : "");
-	} else if (!schema_lacks(schema, pair->value, key->name, value)) {
-		*choice = (int)i;
 	}
 	text_free(&list);
 	free(copy);
 	free(words.items);
+	return found;
+}
+
+static void read_choice(const struct schema *schema, const struct schema_key *key, const struct schema_pair *pair,
+                        void *target)
+{
+	size_t index;
+
+	if (!find_choice(schema, pair, key->kind == SCHEMA_FLAG ? "false|true" : key->choices, &index))
+		return;
+	if (key->kind == SCHEMA_FLAG)
+		*(bool *)target = index == 1;
+	else
+		*(int *)target = (int)index;
 }
 
 /* The range of a number, duration or size in words. */
@@ -139,6 +125,7 @@ static void read_value(const struct schema *schema, const struct schema_key *key
 		[SCHEMA_DURATION] = "a time such as 500ms, 30s or 1h30m",
 		[SCHEMA_SIZE] = "a size such as 64k or 16M",
 		[SCHEMA_CHOICE] = "a word",
+		[SCHEMA_FLAG] = "true or false",
 	};
 
 	if (key->kind == SCHEMA_PAIR)
@@ -149,7 +136,7 @@ static void read_value(const struct schema *schema, const struct schema_key *key
 		key->call(schema, pair, target);
 	else if (!schema_scalar(schema, pair->key, pair->value, wanted[key->kind]))
 		return;
-	else if (key->kind == SCHEMA_CHOICE)
+	else if (key->kind == SCHEMA_CHOICE || key->kind == SCHEMA_FLAG)
 		read_choice(schema, key, pair, target);
 	else if (key->kind != SCHEMA_TEXT)
 		read_quantity(schema, key, pair, target);
@@ -186,8 +173,13 @@ static void read_pair(const struct schema *schema, const struct schema_pair *pai
 				read_value(schema, key, pair, (char *)parts[i].target + key->offset);
 				return;
 			}
-	if (!schema_lacks(schema, pair->key, pair->key->text, NULL))
-		unknown_key(schema, pair->key, parts, count);
+	for (const char *const *lack = schema->lacks; *lack; lack++)
+		if (strcmp(*lack, pair->key->text) == 0) {
+			mistakes_add(schema->mistakes, pair->key->place, "'%s' is not available in this version",
+			             *lack);
+			return;
+		}
+	unknown_key(schema, pair->key, parts, count);
 }
 
 void schema_read(const struct schema *schema, const struct node *node, const char *what,

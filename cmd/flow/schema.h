@@ -2,8 +2,8 @@
  * schema: fills structs from the mappings of a document, by tables.
  *
  * A table says which keys a mapping may have, what their values are and where they go. Whatever does not fit is a
- * mistake at its place: an unknown key (with the nearest known one), a value of the wrong kind or out of range. What
- * a table of lacks names is refused with words of its own: known, but not in this version.
+ * mistake at its place: an unknown key (with the nearest known one), a value of the wrong kind or out of range. The
+ * keys that a list of lacks names are refused with words of their own: known, but not in this version.
  *
  * Numbers, durations, sizes and choices are read from the text of the scalar, quoted or not.
  */
@@ -17,16 +17,10 @@
 #include "cmd/flow/document.h"
 #include "cmd/flow/mistakes.h"
 
-/* What is known but not available: a key, or (value not NULL) one value of it. */
-struct schema_lack {
-	const char *key, *value;
-	const char *advice; /* "use fast", or NULL */
-};
-
 struct schema {
 	struct mistakes *mistakes;
 	const struct document *document;
-	const struct schema_lack *lacks; /* ends with a NULL key */
+	const char *const *lacks; /* keys that are known but not available; ends with NULL */
 	const char *directory; /* where the manifest lies */
 };
 
@@ -44,6 +38,7 @@ enum schema_kind {
 	SCHEMA_DURATION, /* int64_t, nanoseconds */
 	SCHEMA_SIZE, /* uint64_t, bytes */
 	SCHEMA_CHOICE, /* int: the index in choices */
+	SCHEMA_FLAG, /* bool: true or false */
 	SCHEMA_PAIR, /* struct schema_pair, to be read later */
 	SCHEMA_CALL, /* whatever call makes of it */
 };
@@ -69,8 +64,5 @@ void schema_read(const struct schema *schema, const struct node *node, const cha
 
 /* The node is a scalar with something in it; else that is said, with what was wanted, and it is false. */
 bool schema_scalar(const struct schema *schema, const struct node *key, const struct node *value, const char *wanted);
-
-/* True if this key, or this value of it (not NULL), is not available; that is said then, at the node. */
-bool schema_lacks(const struct schema *schema, const struct node *node, const char *key, const char *value);
 
 #endif

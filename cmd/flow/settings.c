@@ -187,19 +187,84 @@ static void read_env(const struct schema *schema, const struct schema_pair *pair
 	}
 }
 
+/* limits and user */
+
+enum { TERA = 40 }; /* 1 << TERA */
+
+static const struct schema_key limits_keys[] = {
+	{"memory", SCHEMA_SIZE, offsetof(struct manifest_limits, memory), 1 << 20, 64LL << TERA, NULL, NULL},
+	{"cpu", SCHEMA_DURATION, offsetof(struct manifest_limits, cpu), UNIT_S, 365 * UNIT_DAY, NULL, NULL},
+	{"files", SCHEMA_NUMBER, offsetof(struct manifest_limits, files), 8, 1 << 20, NULL, NULL},
+	{"processes", SCHEMA_NUMBER, offsetof(struct manifest_limits, processes), 1, 1 << 22, NULL, NULL},
+	{"file_size", SCHEMA_SIZE, offsetof(struct manifest_limits, file_size), 4 << 10, 64LL << TERA, NULL, NULL},
+	{"core", SCHEMA_SIZE, offsetof(struct manifest_limits, core), 0, 64LL << TERA, NULL, NULL},
+	{"no_new_privs", SCHEMA_FLAG, offsetof(struct manifest_limits, no_new_privs), 0, 0, NULL, NULL},
+	{0},
+};
+
+static void read_limits(const struct schema *schema, const struct schema_pair *pair, void *target)
+{
+	struct schema_part part = {limits_keys, target};
+
+	schema_read(schema, pair->value, "'limits'", &part, 1);
+}
+
+static void read_user(const struct schema *schema, const struct schema_pair *pair, void *target)
+{
+	char **user = target;
+	const char *value = pair->value->text;
+
+	if (!schema_scalar(schema, pair->key, pair->value, "NAME or NAME:GROUP"))
+		return;
+	if (!*value || *value == ':' || value[strlen(value) - 1] == ':') {
+		mistakes_add(schema->mistakes, pair->value->place, "'user' takes NAME or NAME:GROUP, not '%s'", value);
+		return;
+	}
+	free(*user);
+	*user = xstrdup(value);
+}
+
 /* All of them. */
 
-const struct schema_key settings_keys[] = {
-	{"delivery", SCHEMA_CHOICE, offsetof(struct manifest_settings, delivery), 0, 0, "fast|exact|durable", NULL},
+static const struct schema_key settings_keys[] = {
+	{"delivery", SCHEMA_CHOICE, offsetof(struct manifest_settings, delivery), 0, 0, "exact|fast|durable", NULL},
 	{"protocol", SCHEMA_CHOICE, offsetof(struct manifest_settings, protocol), 0, 0, "async|sync", NULL},
 	{"when_full", SCHEMA_CHOICE, offsetof(struct manifest_settings, when_full), 0, 0,
          "block|drop-oldest|drop-newest|spill", NULL},
+	{"ack", SCHEMA_CHOICE, offsetof(struct manifest_settings, ack), 0, 0, "none|page|lines|eof", NULL},
+	{"fsync", SCHEMA_CHOICE, offsetof(struct manifest_settings, fsync), 0, 0, "interval|always|never", NULL},
 	{"restart", SCHEMA_CALL, offsetof(struct manifest_settings, restart), 0, 0, NULL, read_restart},
 	{"stop_timeout", SCHEMA_DURATION, offsetof(struct manifest_settings, stop_timeout), 0, UNIT_DAY, NULL, NULL},
 	{"buffer", SCHEMA_SIZE, offsetof(struct manifest_settings, buffer), 4 << 10, 1 << 30, NULL, NULL},
+	{"quota", SCHEMA_SIZE, offsetof(struct manifest_settings, quota), 1 << 20, 1LL << TERA, NULL, NULL},
+	{"user", SCHEMA_CALL, offsetof(struct manifest_settings, user), 0, 0, NULL, read_user},
+	{"limits", SCHEMA_CALL, offsetof(struct manifest_settings, limits), 0, 0, NULL, read_limits},
 	{"env", SCHEMA_CALL, 0, 0, 0, NULL, read_env},
 	{0},
 };
+
+static void note_origin(struct manifest_settings *settings, const struct node *key)
+{
+	static const char *const names[] = {
+		[SETTING_DELIVERY] = "delivery", [SETTING_PROTOCOL] = "protocol", [SETTING_WHEN_FULL] = "when_full",
+		[SETTING_BUFFER] = "buffer",     [SETTING_ACK] = "ack",           [SETTING_FSYNC] = "fsync",
+		[SETTING_QUOTA] = "quota",       [SETTING_USER] = "user",         [SETTING_LIMITS] = "limits",
+	};
+
+	for (size_t i = 0; i < SETTINGS; i++)
+		if (key->kind == NODE_SCALAR && strcmp(key->text, names[i]) == 0)
+			settings->origins[i] = (struct manifest_origin){settings->level, key->place};
+}
+
+void settings_read(const struct schema *schema, const struct node *node, const char *what,
+                   const struct schema_part *own, struct manifest_settings *settings)
+{
+	const struct schema_part parts[] = {*own, {settings_keys, settings}};
+
+	schema_read(schema, node, what, parts, sizeof(parts) / sizeof(parts[0]));
+	for (size_t i = 0; node->kind == NODE_MAP && i < node->count; i += 2)
+		note_origin(settings, node->items[i]);
+}
 
 void settings_init(struct manifest_settings *settings)
 {
@@ -207,6 +272,9 @@ void settings_init(struct manifest_settings *settings)
 		.restart = restart_default,
 		.stop_timeout = 10 * UNIT_S,
 		.buffer = 256 << 10,
+		.quota = 1 << 30,
+		.limits = {.core = MANIFEST_NO_LIMIT},
+		.level = LEVEL_FLOW,
 	};
 }
 
@@ -220,6 +288,8 @@ static void copy_list(struct option_list *copy, const struct option_list *list)
 void settings_inherit(struct manifest_settings *settings, const struct manifest_settings *outer)
 {
 	*settings = *outer;
+	settings->level++;
+	settings->user = outer->user ? xstrdup(outer->user) : NULL;
 	copy_list(&settings->env, &outer->env);
 	copy_list(&settings->secrets, &outer->secrets);
 }
@@ -235,4 +305,5 @@ void settings_free(struct manifest_settings *settings)
 {
 	free_list(&settings->env);
 	free_list(&settings->secrets);
+	free(settings->user);
 }

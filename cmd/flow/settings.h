@@ -7,10 +7,14 @@
 #include "cmd/flow/manifest.h"
 #include "cmd/flow/schema.h"
 
-/* The keys, for a schema_part whose target is a struct manifest_settings. */
-extern const struct schema_key settings_keys[];
+/*
+ * Reads a mapping that has, besides the settings, the keys of own; `what` it is, for messages. Where the settings stand
+ * is kept in their origins.
+ */
+void settings_read(const struct schema *schema, const struct node *node, const char *what,
+                   const struct schema_part *own, struct manifest_settings *settings);
 
-/* The defaults. */
+/* The defaults; the level is that of the flow. */
 void settings_init(struct manifest_settings *settings);
 /* Those of the next level in: what it does not set itself stays so. */
 void settings_inherit(struct manifest_settings *settings, const struct manifest_settings *outer);

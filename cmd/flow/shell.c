@@ -248,6 +248,17 @@ static void name_part(struct cut *cut, const struct scanner *scanner, const stru
 	cut->part.reserved = keyword && position == POSITION_COMMAND;
 }
 
+/* The bit of a redirection: "2>" has none. */
+static unsigned redirected_end(const char *text, const struct token *token)
+{
+	const char *s = text + token->start;
+	size_t digits = strspn(s, "0123456789");
+
+	if (digits > 1 || (digits == 1 && *s > '1'))
+		return 0;
+	return (digits ? *s == '0' : s[digits] == '<') ? SHELL_INPUT : SHELL_OUTPUT;
+}
+
 static bool cut_before(struct cut *cut, struct scanner *scanner, const struct token *token, enum position position)
 {
 	struct shell *shell = cut->shell;
@@ -294,6 +305,8 @@ static bool cut_before(struct cut *cut, struct scanner *scanner, const struct to
 		cut->part.start = token->start;
 	cut->open = true;
 	cut->line_break = false;
+	if (token->kind == TOKEN_REDIRECT || token->kind == TOKEN_HERE)
+		cut->part.redirected |= redirected_end(scanner->text, token);
 	if (token->kind == TOKEN_WORD && position <= POSITION_PREFIX)
 		name_part(cut, scanner, token, position);
 	else if (token->kind == TOKEN_OPEN && position == POSITION_ARGUMENT)
@@ -426,36 +439,4 @@ bool shell_simple(const char *text, struct text *command)
 	if (token.kind == TOKEN_NEWLINE)
 		token = scanner_next_visible(&scanner);
 	return begun && token.kind == TOKEN_END;
-}
-
-bool shell_builtin(const char *word)
-{
-	static const char *const names[] = {
-		".",     ":",     "[",      "alias",  "bg",     "break",    "cd",      "command", "continue", "echo",
-		"eval",  "exec",  "exit",   "export", "false",  "fc",       "fg",      "getopts", "hash",     "jobs",
-		"kill",  "local", "printf", "pwd",    "read",   "readonly", "return",  "set",     "shift",    "test",
-		"times", "trap",  "true",   "type",   "ulimit", "umask",    "unalias", "unset",   "wait",
-	};
-
-	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
-		if (strcmp(names[i], word) == 0)
-			return true;
-	return false;
-}
-
-char *shell_direct(const char *text)
-{
-	struct shell shell;
-	struct text direct = {0};
-
-	if (shell_cut(&shell, text) && shell.count == 1 && !shell.list && !shell.here) {
-		const struct shell_part *part = &shell.parts[0];
-		char *word = xstrndup(text + part->word, part->word_end - part->word);
-
-		if (part->word == part->start && *word && !part->reserved && !shell_builtin(word))
-			text_addf(&direct, "exec %.*s", (int)(part->end - part->start), text + part->start);
-		free(word);
-	}
-	shell_free(&shell);
-	return direct.length > 0 ? text_detach(&direct) : xstrdup(text);
 }

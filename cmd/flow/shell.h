@@ -16,12 +16,16 @@
 
 #include "common/text.h"
 
+/* The ends of a command that are redirected: standard input, standard output. */
+enum { SHELL_INPUT = 1, SHELL_OUTPUT = 2 };
+
 /* One command of the pipeline. Offsets in bytes: from the first byte of it to behind the last one. */
 struct shell_part {
 	size_t start, end;
 	/* Its first word behind assignments, if that is plain (no quotes, no $ ` * ? [ ~); else they are equal. */
 	size_t word, word_end;
 	bool reserved; /* that word begins a compound command ("{", "if", …) or a function */
+	unsigned redirected; /* SHELL_INPUT, SHELL_OUTPUT */
 };
 
 struct shell {
@@ -53,5 +57,11 @@ char *shell_direct(const char *text);
  * substitution. The command without its redirections is then put into command, an empty text.
  */
 bool shell_simple(const char *text, struct text *command);
+
+/*
+ * The program of a text that is one simple command: its first word behind assignments, if that is plain, without its
+ * directory; "pype-TOOL" for "pype TOOL". NULL for anything else. The caller's; redirected is as in its part.
+ */
+char *shell_program(const char *text, unsigned *redirected);
 
 #endif

@@ -61,6 +61,7 @@ struct cron {
 	int64_t tick, next; /* the current tick and the one after it, or NEVER */
 	int64_t due; /* when the current tick is to be emitted: itself, or later by --jitter */
 	int64_t left; /* so many events, or lines of --list, are still to come */
+	bool resumed; /* it goes on from the place that it, or one before it, has noted */
 	bool caught_up; /* with the past that --from asked for: a late tick is a missed one from now on */
 	struct message_limit limit;
 };
@@ -246,6 +247,33 @@ static void start(struct cron *cron)
 	}
 }
 
+/* ---- the place, which a runner keeps ---- */
+
+struct place {
+	int64_t tick, left; /* the last one that was dealt with; the events that were still to come then */
+};
+
+static void note_place(struct cron *cron)
+{
+	struct place place = {cron->tick, cron->left};
+
+	source_cursor(&cron->source, &place, sizeof(place));
+}
+
+static void find_place(struct cron *cron)
+{
+	struct place place;
+	size_t length;
+	const void *cursor = source_resumed(&cron->source, &length);
+
+	if (!cursor || length != sizeof(place))
+		return;
+	memcpy(&place, cursor, sizeof(place));
+	cron->resumed = true;
+	cron->tick = place.tick;
+	cron->left = place.left;
+}
+
 /* ---- running ---- */
 
 /* True if the current tick is to be emitted; false if all that was asked for has been. */
@@ -265,6 +293,7 @@ static void emit(struct cron *cron)
 	if (!source_event(&cron->source, cron->name ? cron->name : "cron", time, data ? cron->data.data : NULL,
 	                  cron->data.length))
 		source_bad(&cron->source, NULL, 0, "an event is longer than --max-line");
+	note_place(cron);
 }
 
 /* The last tick that is not after now, or now if nothing is scheduled. */
@@ -357,10 +386,15 @@ static void run(struct cron *cron)
 {
 	bool at_once = cron->from_text && cron->to_text;
 
-	if (cron->start_now)
+	find_place(cron);
+	if (cron->start_now && !cron->resumed)
 		emit_current(cron);
-	if (scheduled(cron))
+	if (scheduled(cron) && cron->resumed)
+		start_after(cron, cron->tick);
+	else if (scheduled(cron))
 		start(cron);
+	else
+		cron->tick = NEVER;
 	for (; wanted(cron); advance(cron)) {
 		if (at_once ? signals_stop() : !wait_for_tick(cron))
 			break;

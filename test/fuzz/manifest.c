@@ -1,4 +1,4 @@
-// with: cmd/flow/manifest.c cmd/flow/settings.c cmd/flow/graph.c cmd/flow/schema.c cmd/flow/document.c cmd/flow/node.c cmd/flow/mistakes.c cmd/flow/shell.c cmd/flow/scanner.c cmd/flow/restart.c common/text.c common/memory.c common/message.c common/option.c common/unit.c -lyaml
+// with: cmd/flow/manifest.c cmd/flow/settings.c cmd/flow/graph.c cmd/flow/rules.c cmd/flow/host.c cmd/flow/schema.c cmd/flow/document.c cmd/flow/node.c cmd/flow/mistakes.c cmd/flow/shell.c cmd/flow/program.c cmd/flow/scanner.c cmd/flow/restart.c common/text.c common/memory.c common/message.c common/option.c common/unit.c -lyaml
 /*
  * manifest: any text. Whatever is said of it has a place in it; what is accepted is a line of stages with all they need.
  */

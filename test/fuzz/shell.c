@@ -1,4 +1,4 @@
-// with: cmd/flow/shell.c cmd/flow/scanner.c common/text.c common/memory.c common/message.c
+// with: cmd/flow/shell.c cmd/flow/program.c cmd/flow/scanner.c common/text.c common/memory.c common/message.c
 /*
  * shell: any text. The parts lie in it, in order, are not empty, and cutting a part again gives that part alone.
  */

@@ -1,4 +1,4 @@
-// with: cmd/flow/manifest.c cmd/flow/settings.c cmd/flow/graph.c cmd/flow/schema.c cmd/flow/document.c cmd/flow/node.c cmd/flow/mistakes.c cmd/flow/shell.c cmd/flow/scanner.c cmd/flow/restart.c
+// with: cmd/flow/manifest.c cmd/flow/settings.c cmd/flow/graph.c cmd/flow/rules.c cmd/flow/host.c cmd/flow/schema.c cmd/flow/document.c cmd/flow/node.c cmd/flow/mistakes.c cmd/flow/shell.c cmd/flow/program.c cmd/flow/scanner.c cmd/flow/restart.c
 /*
  * manifest: what a text becomes: defaults, inheritance, names, order, places.
  */
@@ -42,7 +42,7 @@ static void describe(const struct manifest_pipeline *pipeline, struct text *resu
 
 		text_add_string(result, stage->name);
 		for (size_t j = 0; j < stage->from_count; j++)
-			text_addf(result, "(%s)", pipeline->stages[stage->from[j]].name);
+			text_addf(result, "(%s)", pipeline->stages[stage->from[j].stage].name);
 		text_addf(result, "=%s ", stage->run);
 	}
 }
@@ -111,7 +111,7 @@ static void check_settings(struct tap *tap, const struct manifest *manifest)
 	tap_ok(tap, flow->restart.within == 5 * UNIT_MINUTE && flow->restart.reset == UNIT_MINUTE, "flow: defaults");
 	tap_ok(tap, flow->restart.min == 100 * UNIT_MS && flow->restart.max == 2 * UNIT_MINUTE, "flow: min and max");
 	tap_ok(tap, flow->stop_timeout == 10 * UNIT_S && flow->buffer == 256 << 10, "flow: stop_timeout and buffer");
-	tap_ok(tap, flow->delivery == DELIVERY_FAST && flow->protocol == PROTOCOL_ASYNC, "flow: fast and async");
+	tap_ok(tap, flow->delivery == DELIVERY_EXACT && flow->protocol == PROTOCOL_ASYNC, "flow: exact and async");
 	tap_ok(tap, flow->when_full == WHEN_FULL_BLOCK, "flow: block");
 	tap_ok(tap, one->restart.min == UNIT_S && one->restart.max == 2 * UNIT_MINUTE && one->restart.limit == 3,
 	       "one: merged with the flow's");

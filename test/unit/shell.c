@@ -1,4 +1,4 @@
-// with: cmd/flow/shell.c cmd/flow/scanner.c
+// with: cmd/flow/shell.c cmd/flow/program.c cmd/flow/scanner.c
 /*
  * shell: where texts are cut, what the stages are called after, what is refused and where.
  */

@@ -46,15 +46,19 @@ static inline enum place next_place(const struct csv *csv, enum place place, cha
 	return next[place][byte == '"' ? QUOTE : byte == csv->delimiter || byte == '\n' ? END : OTHER];
 }
 
-/* Where the last whole row ends. The first row is put into header, and the length of the file into *size. */
-static uint64_t whole_rows(struct csv *csv, struct text *header, uint64_t *size)
+/*
+ * Where the last whole row before limit ends. The first row is put into header, and where the reading ended into *size: that is
+ * the length of the file if it is not over the limit.
+ */
+static uint64_t whole_rows(struct csv *csv, struct text *header, uint64_t limit, uint64_t *size)
 {
 	char *block = xmalloc(LINE_READ);
 	enum place place = START;
 	uint64_t whole = 0;
-	ssize_t n;
+	ssize_t n = 0;
 
-	for (*size = 0; (n = pread(csv->file.fd, block, LINE_READ, (off_t)*size)) > 0; *size += (uint64_t)n) {
+	for (*size = 0; *size < limit && (n = pread(csv->file.fd, block, LINE_READ, (off_t)*size)) > 0;
+	     *size += (uint64_t)n) {
 		size_t first = whole == 0 ? (size_t)n : 0;
 
 		for (size_t i = 0; i < (size_t)n; i++) {
@@ -174,7 +178,7 @@ static void go_on(struct csv *csv)
 	struct text header = {0};
 	uint64_t size;
 
-	csv->length = whole_rows(csv, &header, &size);
+	csv->length = whole_rows(csv, &header, UINT64_MAX, &size);
 	if (size > 0 && !csv->no_header && (csv->length > 0 || !restarted()))
 		take_header(csv, &header, csv->length == 0);
 	if (csv->length > 0)
@@ -185,9 +189,36 @@ static void go_on(struct csv *csv)
 	text_free(&header);
 }
 
+/*
+ * Goes on where the predecessor under the same runner was: what it wrote behind that it had not said to be done, and it
+ * comes again.
+ */
+static void go_on_at(struct csv *csv, uint64_t length, uint64_t size)
+{
+	struct text header = {0};
+	uint64_t read;
+
+	if (size < length) {
+		message_warning("'%s' has lost %llu bytes since they were written", csv->path,
+		                (unsigned long long)(length - size));
+		go_on(csv);
+		return;
+	}
+	if (length > 0 && csv->all) {
+		whole_rows(csv, &header, HEADER_MAX, &read);
+		take_header(csv, &header, false);
+		text_free(&header);
+	}
+	csv->length = length;
+	csv->no_header |= length > 0;
+}
+
 void csv_open_file(struct csv *csv)
 {
 	struct stat status;
+	const void *cursor;
+	size_t cursor_length;
+	uint64_t length;
 	int fd;
 
 	csv->regular = stat(csv->path, &status) < 0 || S_ISREG(status.st_mode);
@@ -200,11 +231,21 @@ void csv_open_file(struct csv *csv)
 	if (!csv->regular)
 		return;
 	lock_file(csv);
-	if (csv->append || restarted())
+	if (fstat(fd, &status) < 0)
+		fail("cannot look at '%s':", csv->path);
+	cursor = stage_resumed(&csv->stage, &cursor_length);
+	if (cursor && cursor_length == sizeof(length)) {
+		memcpy(&length, cursor, sizeof(length));
+		go_on_at(csv, length, (uint64_t)status.st_size);
+	} else if (csv->append || restarted()) {
 		go_on(csv);
+	}
 	if (ftruncate(fd, (off_t)csv->length) < 0)
 		fail("cannot cut '%s' to its whole rows:", csv->path);
 	csv->file.written = csv->length;
 	if (csv->fsync)
 		sync_directory(csv);
+	/* From here on what is behind this length is ours. */
+	stage_cursor(&csv->stage, &csv->length, sizeof(csv->length));
+	stage_flush(&csv->stage);
 }

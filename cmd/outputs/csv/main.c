@@ -126,10 +126,12 @@ static void put_value(struct csv *csv, const struct json_span *value)
 
 static void flush(struct csv *csv)
 {
-	if (csv->out != &csv->file)
+	if (csv->out != &csv->file) {
 		stage_flush(&csv->stage);
-	else
-		csv_written(csv, line_writer_flush(csv->out));
+		return;
+	}
+	csv_written(csv, line_writer_flush(csv->out));
+	stage_cursor(&csv->stage, &csv->length, sizeof(csv->length));
 }
 
 static void end_row(struct csv *csv)
@@ -237,11 +239,11 @@ static void handle(struct csv *csv)
 
 static int run(struct csv *csv)
 {
-	if (strcmp(csv->path, "-") != 0)
-		csv_open_file(csv);
 	csv->stage.context = csv;
 	csv->stage.before_wait = before_wait;
 	stage_open(&csv->stage);
+	if (strcmp(csv->path, "-") != 0)
+		csv_open_file(csv);
 	if (csv->count > 0)
 		put_header(csv);
 	while (stage_next(&csv->stage))

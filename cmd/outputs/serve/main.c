@@ -132,7 +132,7 @@ static int serve_run(struct serve *serve)
 		fail("cannot make an event loop:");
 	history_init(&serve->history, serve->buffer, (uint64_t)(ev_time() * 1000));
 	server_open(serve);
-	ev_io_init(&serve->input, on_input, STDIN_FILENO, EV_READ);
+	ev_io_init(&serve->input, on_input, stage_descriptor(&serve->stage), EV_READ);
 	serve->input.data = serve;
 	ev_io_start(serve->loop, &serve->input);
 	ev_io_init(&serve->stop, on_stop, signals_fd(), EV_READ);

@@ -114,6 +114,7 @@ static bool give_line(void *context, bool running, const char **line, size_t *le
 		*length = filter->all.length;
 		return first;
 	}
+	filter->stage.hold = running || filter->program.null_input || filter->program.slurp;
 	/* If the program finds no more input and fails, it fails at this line, which the reader no longer has. */
 	text_clear(&filter->taken);
 	if (running)
@@ -213,6 +214,7 @@ static void parse_options(struct filter *filter, char **argv)
 	filter->files = arguments->files.items;
 	filter->reading = arguments->files.count == 0;
 	filter->stage.blank_lines = jq->raw_input;
+	filter->stage.apart = arguments->files.count > 0;
 }
 
 /* What the program asked for with halt_error, what went wrong, and what --exit-status says, in this order. */

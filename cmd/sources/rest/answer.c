@@ -263,6 +263,5 @@ enum verdict answer_end(struct answer *answer, const struct http_response *respo
 		verdict = take_body(answer, reason);
 	else if (!items_end(&answer->items))
 		verdict = broken(answer, reason);
-	source_flush(&rest->source);
 	return verdict;
 }

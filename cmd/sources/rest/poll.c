@@ -102,6 +102,7 @@ static void begin(struct poll *poll)
 	};
 
 	answer_init(answer, poll);
+	answer->begun = now_on(CLOCK_MONOTONIC);
 	answer->next = poll->answers;
 	answer->link = &poll->answers;
 	if (answer->next)
@@ -126,6 +127,10 @@ static void drop(struct answer *answer)
 
 static void due(struct poll *poll)
 {
+	if (finished(poll)) {
+		end_if_over(poll->rest);
+		return;
+	}
 	if (poll->flying < (poll->rest->overlap ? OVERLAP_MAX : 1)) {
 		begin(poll);
 		return;
@@ -218,6 +223,58 @@ static void failed(struct poll *poll, const struct http_response *response, cons
 	}
 }
 
+/*
+ * The place that a runner keeps, one of these for each URL: how many answers have become events, and on the clock on the wall
+ * when the first poll and the newest good one began. More URLs than fit into a cursor have none: their polls begin anew.
+ */
+struct place {
+	int64_t answered, start, begun;
+};
+
+static size_t places_size(const struct rest *rest)
+{
+	size_t size = rest->poll_count * sizeof(struct place);
+
+	return size <= PAGE_CURSOR ? size : 0;
+}
+
+static void note_places(const struct rest *rest, struct source *source)
+{
+	struct place places[PAGE_CURSOR / sizeof(struct place)];
+	int64_t offset = now_on(CLOCK_REALTIME) - now_on(CLOCK_MONOTONIC);
+
+	if (places_size(rest) == 0)
+		return;
+	for (size_t i = 0; i < rest->poll_count; i++) {
+		const struct poll *poll = &rest->polls[i];
+
+		places[i] = (struct place){poll->answered, poll->start + offset, poll->begun + offset};
+	}
+	source_cursor(source, places, places_size(rest));
+}
+
+/* Goes on where the predecessor was. False: there is no place, or its time is over: a poll is due. */
+static bool find_place(struct poll *poll)
+{
+	struct rest *rest = poll->rest;
+	size_t length, number = (size_t)(poll - rest->polls);
+	const char *cursor = source_resumed(&rest->source, &length);
+	int64_t offset = now_on(CLOCK_REALTIME) - now_on(CLOCK_MONOTONIC), slot;
+	struct place place;
+
+	if (!cursor || length == 0 || length != places_size(rest))
+		return false;
+	memcpy(&place, cursor + number * sizeof(place), sizeof(place));
+	poll->answered = place.answered;
+	if (place.answered == 0)
+		return false;
+	poll->start = place.start - offset;
+	poll->begun = place.begun - offset;
+	if (rest->cron)
+		return !schedule_next(&rest->schedule, place.begun + EARLY, &slot) || slot > now_on(CLOCK_REALTIME);
+	return poll->begun <= now_on(CLOCK_MONOTONIC) && now_on(CLOCK_MONOTONIC) < poll->begun + rest->every;
+}
+
 /* http_request's done. */
 static void took(void *context, const struct http_response *response)
 {
@@ -225,12 +282,18 @@ static void took(void *context, const struct http_response *response)
 	struct poll *poll = answer->poll;
 	struct text reason = {0};
 	enum verdict verdict = answer_end(answer, response, &reason);
+	int64_t begun;
 
+	begun = answer->begun;
 	drop(answer);
-	if (verdict == ANSWER_GOOD)
+	if (verdict == ANSWER_GOOD) {
+		poll->begun = begun;
 		succeeded(poll);
-	else
+		note_places(poll->rest, &poll->rest->source);
+	} else {
 		failed(poll, response, reason.data, verdict == ANSWER_SAID);
+	}
+	source_flush(&poll->rest->source);
 	text_free(&reason);
 	end_if_over(poll->rest);
 }
@@ -264,8 +327,13 @@ void poll_init(struct poll *poll, struct rest *rest, const char *operand)
 
 void poll_start(struct poll *poll)
 {
+	bool early;
+
 	poll->start = now_on(CLOCK_MONOTONIC);
-	if (poll->rest->cron)
+	early = find_place(poll);
+	if (finished(poll))
+		arm_pause(poll, 0);
+	else if (early || (poll->rest->cron && poll->answered == 0))
 		arm_slot(poll);
 	else
 		begin(poll);

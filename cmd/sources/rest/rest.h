@@ -45,7 +45,7 @@ struct poll {
 	char *name, *url, *shown;
 	struct ev_timer timer; /* the next poll: by --every, or after a failure */
 	struct ev_periodic slot; /* … by --cron: on the clock on the wall */
-	int64_t start; /* of the first poll, monotonic */
+	int64_t start, begun; /* of the first poll, and of the newest that was answered well; monotonic */
 	struct answer *answers; /* under way */
 	int64_t flying; /* how many */
 	int64_t answered, failures; /* polls that brought data; failures in a row */
@@ -66,6 +66,7 @@ void poll_free(struct poll *poll);
 struct answer {
 	struct answer *next, **link;
 	struct poll *poll;
+	int64_t begun; /* monotonic */
 	struct http_transfer *transfer;
 	struct text body; /* without --items, and the beginning of what comes with an error */
 	struct items items; /* with --items */

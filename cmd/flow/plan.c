@@ -1,0 +1,115 @@
+#include "cmd/flow/plan.h"
+
+#include <stdlib.h>
+
+#include "common/memory.h"
+
+enum { LEAST_RING = 64 << 10 };
+
+static size_t count_readers(const struct manifest_pipeline *pipeline, size_t stage)
+{
+	size_t readers = 0;
+
+	for (size_t i = 0; i < pipeline->count; i++)
+		for (size_t j = 0; j < pipeline->stages[i].from_count; j++)
+			readers += pipeline->stages[i].from[j].stage == stage;
+	return readers;
+}
+
+static void choose_in(struct plan *plan, const struct manifest_pipeline *pipeline, size_t number)
+{
+	const struct manifest_stage *stage = &pipeline->stages[number];
+	const struct manifest_settings *settings = &stage->settings;
+	struct plan_stage *planned = &plan->stages[number];
+	bool all_of_one = stage->from_count == 1 && !stage->from[0].event;
+
+	planned->from = stage->from_count > 0 ? stage->from[0].stage : 0;
+	planned->in_size = settings->buffer;
+	if (stage->from_count == 0)
+		planned->in = IN_NONE;
+	else if (all_of_one && settings->delivery == DELIVERY_FAST && count_readers(pipeline, planned->from) == 1)
+		planned->in = IN_PIPE;
+	else if (all_of_one && settings->when_full == WHEN_FULL_BLOCK && settings->delivery != DELIVERY_DURABLE)
+		planned->in = IN_SHARED;
+	else
+		planned->in = IN_OWN;
+	/* What is dropped first is what waits in the writer's ring: little shall wait behind it. */
+	if (settings->when_full == WHEN_FULL_DROP_OLDEST && planned->in_size > LEAST_RING)
+		planned->in_size = LEAST_RING;
+}
+
+static void choose_out(struct plan *plan, const struct manifest_pipeline *pipeline, size_t number)
+{
+	const struct manifest_settings *settings = &pipeline->stages[number].settings;
+	struct plan_stage *planned = &plan->stages[number];
+	size_t readers = count_readers(pipeline, number);
+
+	planned->out = OUT_RING;
+	planned->out_size = LEAST_RING;
+	if (readers == 0 && settings->delivery == DELIVERY_FAST)
+		planned->out = OUT_INHERITED;
+	if (readers == 0) {
+		planned->drained = planned->out == OUT_RING;
+		planned->slots = 1;
+		planned->out_size = settings->buffer;
+	}
+}
+
+/* Gives the readers their slots. */
+static void join(struct plan *plan, const struct manifest_pipeline *pipeline, size_t number)
+{
+	const struct manifest_stage *stage = &pipeline->stages[number];
+	struct plan_stage *planned = &plan->stages[number];
+
+	for (size_t j = 0; j < stage->from_count; j++) {
+		struct plan_stage *writer = &plan->stages[stage->from[j].stage];
+		bool here = planned->in == IN_SHARED || stage->settings.when_full == WHEN_FULL_DROP_OLDEST;
+
+		if (planned->in == IN_PIPE) {
+			writer->out = OUT_PIPE;
+			return;
+		}
+		if (here && stage->settings.buffer > writer->out_size)
+			writer->out_size = stage->settings.buffer;
+		if (planned->in == IN_SHARED) {
+			planned->slot = writer->slots++;
+			return;
+		}
+		plan->links[plan->link_count++] = (struct plan_link){
+			.from = stage->from[j].stage,
+			.to = number,
+			.slot = writer->slots++,
+			.event = stage->from[j].event,
+		};
+	}
+}
+
+void plan_make(struct plan *plan, const struct manifest_pipeline *pipeline)
+{
+	size_t edges = 0;
+
+	for (size_t i = 0; i < pipeline->count; i++)
+		edges += pipeline->stages[i].from_count;
+	*plan = (struct plan){
+		.stages = xcalloc(pipeline->count, sizeof(*plan->stages)),
+		.count = pipeline->count,
+		.links = xcalloc(edges + 1, sizeof(*plan->links)),
+		.sync = pipeline->settings.protocol == PROTOCOL_SYNC,
+	};
+	for (size_t i = 0; i < pipeline->count; i++) {
+		choose_in(plan, pipeline, i);
+		choose_out(plan, pipeline, i);
+		plan->sync |= pipeline->stages[i].settings.protocol == PROTOCOL_SYNC;
+	}
+	for (size_t i = 0; i < pipeline->count; i++)
+		join(plan, pipeline, i);
+	for (size_t i = 0; i < pipeline->count; i++)
+		plan->stages[i].paged = plan->stages[i].in != IN_PIPE && plan->stages[i].out == OUT_RING;
+}
+
+void plan_free(struct plan *plan)
+{
+	free(plan->stages);
+	free(plan->links);
+	*plan = (struct plan){0};
+}

@@ -1,0 +1,165 @@
+#include "common/keeper.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/message.h"
+
+/* True if both rings that are asked for are there. */
+static bool open_rings(struct keeper *keeper)
+{
+	const struct page *page = keeper->page;
+
+	if (keeper->reads && (page->in_fd < 0 || ring_open(&keeper->in, page->in_fd, (off_t)page->in_place, false) < 0))
+		return false;
+	return !keeper->writes ||
+	       (page->out_fd >= 0 && ring_open(&keeper->out, page->out_fd, (off_t)page->out_place, true) == 0);
+}
+
+void keeper_open(struct keeper *keeper, bool reads, bool writes)
+{
+	*keeper = (struct keeper){.page = page_attach(), .reads = reads, .writes = writes};
+	if (!keeper->page)
+		return;
+	if (!open_rings(keeper)) {
+		keeper_close(keeper);
+		return;
+	}
+	keeper->resumed = page_newest(&keeper->page->marks, &keeper->mark);
+	keeper->next = keeper->mark;
+	keeper->skip = keeper->mark.skip;
+	atomic_store_explicit(&keeper->page->keeps, PAGE_RINGS, memory_order_seq_cst);
+	/* Who waits to see whether this is a keeper need not any longer; and there may be input for an event loop. */
+	bell_ring(keeper->page->manager);
+	bell_ring(keeper->page->bell);
+}
+
+void keeper_close(struct keeper *keeper)
+{
+	ring_close(&keeper->in);
+	ring_close(&keeper->out);
+	keeper->page = NULL;
+}
+
+void keeper_handled(struct keeper *keeper, uint64_t in, uint64_t lines)
+{
+	keeper->next.in = in;
+	keeper->next.lines = lines;
+	keeper->behind |= in != keeper->mark.in;
+}
+
+bool keeper_cursor(struct keeper *keeper, const void *bytes, size_t length)
+{
+	if (length > PAGE_CURSOR)
+		return false;
+	memcpy(keeper->next.cursor, bytes, length);
+	keeper->next.cursor_length = (uint32_t)length;
+	keeper->behind = true;
+	return true;
+}
+
+/* Stores the mark; if all up to the boundary is done, the input before it is given back. */
+static void store(struct keeper *keeper, bool whole)
+{
+	struct page *page = keeper->page;
+
+	page_store(&page->marks, &keeper->mark);
+	if (keeper->writes)
+		ring_publish(&keeper->out, keeper->mark.out);
+	if (keeper->reads && whole) {
+		ring_release(&keeper->in, page->in_slot, keeper->mark.in);
+		if (ring_writer_waits(&keeper->in))
+			bell_ring(page->in_bell);
+	}
+	if (atomic_load_explicit(&page->ask, memory_order_relaxed))
+		bell_ring(page->manager);
+}
+
+static void take_next(struct keeper *keeper)
+{
+	uint64_t out = keeper->mark.out;
+
+	memcpy(&keeper->mark, &keeper->next, offsetof(struct page_mark, cursor) + keeper->next.cursor_length);
+	keeper->mark.out = out;
+	keeper->mark.skip = 0;
+	keeper->behind = false;
+}
+
+void keeper_mark(struct keeper *keeper)
+{
+	if (!keeper->behind)
+		return;
+	take_next(keeper);
+	store(keeper, true);
+}
+
+static void wake_readers(struct keeper *keeper)
+{
+	for (unsigned i = 0; i < RING_READERS && keeper->page->out_bells[i] >= 0; i++)
+		if (ring_reader_waits(&keeper->out, i))
+			bell_ring(keeper->page->out_bells[i]);
+}
+
+static uint64_t count_lines(const char *bytes, size_t length)
+{
+	const char *end = bytes + length;
+	uint64_t lines = 0;
+
+	for (; (bytes = memchr(bytes, '\n', (size_t)(end - bytes))); bytes++)
+		lines++;
+	return lines;
+}
+
+int keeper_put(struct keeper *keeper, const char *bytes, size_t length, uint64_t lines, bool whole)
+{
+	while (length > 0) {
+		size_t wanted = 0, n = ring_portion(&keeper->out, bytes, length, &wanted);
+		bool all = n == length && whole;
+
+		if (ring_deserted(&keeper->out))
+			errno = EPIPE;
+		if (ring_deserted(&keeper->out) || n == SIZE_MAX)
+			return -1;
+		if (n == 0) {
+			if (ring_wait_writer(&keeper->out, wanted))
+				keeper_wait(keeper, -1);
+			continue;
+		}
+		memcpy(ring_at(&keeper->out, keeper->mark.out), bytes, n);
+		if (all) {
+			take_next(keeper);
+		} else {
+			uint64_t part = n == length ? lines : count_lines(bytes, n);
+
+			keeper->mark.skip += part;
+			lines -= part;
+		}
+		keeper->mark.out += n;
+		store(keeper, all);
+		wake_readers(keeper);
+		bytes += n;
+		length -= n;
+	}
+	return 0;
+}
+
+void keeper_wait_for_all(struct keeper *keeper)
+{
+	while (atomic_load_explicit(&keeper->page->synced, memory_order_acquire) < keeper->mark.out &&
+	       !ring_deserted(&keeper->out))
+		keeper_wait(keeper, -1);
+}
+
+bool keeper_wait(struct keeper *keeper, int stop_fd)
+{
+	struct pollfd fds[2] = {{.fd = keeper->page->bell, .events = POLLIN}, {.fd = stop_fd, .events = POLLIN}};
+
+	while (poll(fds, 2, -1) < 0)
+		if (errno != EINTR)
+			fail("cannot wait for the bell of the stage page:");
+	if (fds[0].revents)
+		bell_clear(keeper->page->bell);
+	return fds[1].revents & POLLIN;
+}

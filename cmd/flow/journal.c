@@ -110,7 +110,7 @@ static int create(struct journal *journal, uint64_t ordinal)
 	struct journal_head head = {.identity = journal->identity, .ordinal = ordinal};
 	struct iovec part = {&head, sizeof(head)};
 	char name[JOURNAL_NAME];
-	int fd = journal_segment_open(journal, ordinal, O_RDWR | O_CREAT | O_EXCL), number;
+	int fd = journal_segment_open(journal, ordinal, O_WRONLY | O_CREAT | O_EXCL), number;
 
 	if (fd < 0)
 		return full();
@@ -141,7 +141,9 @@ static void undo(struct journal *journal, int old)
 	journal->size -= journal_newest(journal)->size;
 	journal->count--;
 	journal->fd = old;
+	/* As it was when the segment was begun. */
 	journal->unsynced = false;
+	journal->synced = journal_end(journal);
 }
 
 int journal_begin(struct journal *journal)

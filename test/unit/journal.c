@@ -157,7 +157,7 @@ static void test_owner(struct tap *tap, const char *directory)
 
 static void test_sync(struct tap *tap, const char *directory)
 {
-	struct journal_place first, place;
+	struct journal_place first, place, last;
 	struct kit kit;
 	int64_t now;
 	int null;
@@ -173,12 +173,10 @@ static void test_sync(struct tap *tap, const char *directory)
 	tap_ok(tap, journal_due(&kit.journal, now) >= UNIT_MINUTE, "in a minute it should be");
 	tap_ok(tap, journal_due(&kit.journal, moment_now() + UNIT_MINUTE) == 0, "now it should be");
 	tap_ok(tap, journal_sync(&kit.journal) == 0 && journal_synced(&kit.journal, first), "now it is");
-	do
-		kit_append(&kit, &place);
-	while (place.segment == first.segment);
+	for (place = first; place.segment == first.segment; kit_append(&kit, &place))
+		last = place;
 	tap_ok(tap, !journal_synced(&kit.journal, place), "the first of a segment is not on disk");
-	place.segment--;
-	tap_ok(tap, journal_synced(&kit.journal, place), "but all of those that were left behind");
+	tap_ok(tap, last.offset > first.offset && journal_synced(&kit.journal, last), "but all of the one left behind");
 	/* fdatasync says EINVAL of this one: an error as any other. */
 	null = open("/dev/null", O_WRONLY | O_CLOEXEC);
 	kit_append(&kit, &place);
@@ -248,6 +246,11 @@ static void test_quota(struct tap *tap, const char *directory)
 	kit_open(&kit);
 	check_full(tap, &kit, "quota");
 	tap_ok(tap, journal_size(&kit.journal) <= 100000, "no more than allowed");
+	kit.settings.quota = journal_size(&kit.journal);
+	journal_close(&kit.journal);
+	tap_ok(tap, kit_open(&kit) == 0 && kit.begun == 0, "opened when there is not even room for a checkpoint");
+	tap_ok(tap, kit_append(&kit, NULL) < 0 && errno == ENOSPC, "nor for anything else");
+	tap_ok(tap, journal_turn(&kit.journal) == 0 && kit.begun == 1, "but for that there is");
 	journal_close(&kit.journal);
 	kit_free(&kit);
 }

@@ -298,6 +298,11 @@ static void test_others(struct tap *tap, const char *directory)
 	       "zeros at the end are nothing");
 	journal_close(&kit.journal);
 	image_put(&image, &kit);
+	scribble(&kit, (struct journal_place){1, 0}, "\xff\xff", 2);
+	tap_ok(tap, kit_open(&kit) == 0 && kit.events == 10 && kit.journal.damage.count == 1,
+	       "nor is a damaged head the end of its segment");
+	journal_close(&kit.journal);
+	image_put(&image, &kit);
 	write_file(&kit, "lock", "", 0);
 	write_file(&kit, "7.journal", "x", 1);
 	write_file(&kit, "0000000000.journal", "x", 1);

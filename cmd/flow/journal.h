@@ -57,21 +57,21 @@ struct journal_settings {
 	int64_t interval; /* nanoseconds, of JOURNAL_INTERVAL; 0: 1s */
 	uint64_t quota; /* bytes of all segments; 0: as much as the disk has */
 	uint64_t segment_size; /* bytes; 0: JOURNAL_SEGMENT. A longer record gets a longer segment */
-	/* Each record that journal_open finds, from the oldest segment on, in order. May be NULL. */
+	/* Each record that journal_open finds, from the oldest segment on, in order; it may not use the journal yet. May be NULL. */
 	void (*found)(void *context, const struct journal_record *record);
 	/*
 	 * A segment was begun, the first one by journal_open: append the checkpoint now. The quota does not apply
-	 * here. 0, or -1 and errno (an append failed): the segment is removed and all is as before, so that what was
-	 * to be appended has failed with this errno. Called again in the next attempt. May be NULL.
+	 * here, and nothing but appending and reading is allowed. 0, or -1 and errno (an append failed): the segment is
+	 * removed and all is as before, so that what was to be appended has failed with this errno. Called again in
+	 * the next attempt. May be NULL.
 	 */
 	int (*begun)(void *context);
 	void *context;
 };
 
-/* Bytes that should have been records and are none. Nothing of them is delivered. */
+/* Bytes that should have been records and are none. Nothing of them is delivered, but what comes behind them is. */
 struct journal_damage {
-	uint64_t
-		count; /* of stretches that were skipped; each may have held several records, or be a missing segment */
+	uint64_t count; /* of stretches that were skipped: one or several records, or a missing segment */
 	uint64_t bytes;
 	struct journal_place first;
 };
@@ -79,10 +79,9 @@ struct journal_damage {
 struct journal_segment;
 
 struct journal {
-	/* What journal_open has found: to be read. */
+	/* What journal_open has found: to be read. torn is bytes at the end that a dying writer had not finished. */
 	struct journal_damage damage;
-	uint64_t
-		torn; /* bytes at the end that their writer had not finished when he, or the machine, died: no damage */
+	uint64_t torn; /* no damage */
 
 	/* private */
 	struct journal_settings settings;
@@ -112,7 +111,7 @@ static inline int journal_compare(struct journal_place a, struct journal_place b
 }
 
 /*
- * Opens the journal for good, and calls found and begun, which may use it already. EWOULDBLOCK: another process has it
+ * Opens the journal for good, and calls found for all that is there, then begun. EWOULDBLOCK: another process has it
  * open; ENOTSUP: it was written in a format that is not known here. A full disk is no error: then there is no new segment
  * yet. After an error there is nothing to close.
  */
@@ -122,8 +121,9 @@ void journal_close(struct journal *journal);
 
 /*
  * Appends a record that is the parts one after the other, by one system call; place (may be NULL) is where it begins.
- * When it fails nothing of the record is in the journal. ENOSPC: disk or quota is full (also a file may not be longer), it
- * can be tried again when something was released; EMSGSIZE: longer than JOURNAL_LENGTH; EINVAL: more than JOURNAL_PARTS.
+ * When it fails nothing of the record is in the journal. ENOSPC: disk or quota is full (or RLIMIT_FSIZE is reached and
+ * SIGXFSZ ignored), it can be tried again when something was released; EMSGSIZE: longer than JOURNAL_LENGTH; EINVAL: more
+ * than JOURNAL_PARTS.
  */
 int journal_append(struct journal *journal, uint16_t kind, uint16_t who, const struct iovec *parts, int count,
                    struct journal_place *place);

@@ -140,15 +140,15 @@ static int recover_all(struct journal *journal)
 /* Opens the directory, which is made if it is missing, and locks it. */
 static int take(struct journal *journal, const char *path)
 {
-	bool made = mkdir(path, 0700) == 0;
 	int parent;
 
-	if (!made && errno != EEXIST)
+	if (mkdir(path, 0700) < 0 && errno != EEXIST)
 		return -1;
 	journal->directory = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (journal->directory < 0)
 		return -1;
-	if (made && journal->settings.policy != JOURNAL_NEVER) {
+	/* Who made it may have died before he came to this. */
+	if (journal->settings.policy != JOURNAL_NEVER) {
 		parent = openat(journal->directory, "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 		if (parent < 0 || fsync(parent) < 0 || close(parent) < 0)
 			return -1;

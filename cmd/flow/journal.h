@@ -6,9 +6,10 @@
  *     DIR/0000000007.journal    segments, named by ordinal; an ordinal is never used twice
  *     DIR/reserve               some room on the disk for a new segment when nothing else is left, see journal_turn
  *
- * What a record says is the caller's business: here it is a kind, a number (of an edge, say) and bytes. It is found again
- * whole or not at all. Bytes once written are never written over: a record that a dying process left unfinished stays
- * where it is, and its successor begins a new segment. What a failed append has written in the running process is cut off.
+ * What a record says is the caller's business: here it is a kind, a number (of an edge, say) and bytes. It is found
+ * again whole or not at all. Bytes once written are never written over: a record that a dying process left unfinished
+ * stays where it is, and its successor begins a new segment. What a failed append has written in the running process
+ * is cut off.
  *
  * A segment is deleted when the caller releases it, never otherwise. So that he can, without copying what is old, he is
  * told when a new segment begins, and repeats in it what he wants to know although the older ones will be gone (a
@@ -57,7 +58,7 @@ struct journal_settings {
 	int64_t interval; /* nanoseconds, of JOURNAL_INTERVAL; 0: 1s */
 	uint64_t quota; /* bytes of all segments; 0: as much as the disk has */
 	uint64_t segment_size; /* bytes; 0: JOURNAL_SEGMENT. A longer record gets a longer segment */
-	/* Each record that journal_open finds, from the oldest segment on, in order; it may not use the journal yet. May be NULL. */
+	/* Each record that journal_open finds, from the oldest on; it may not use the journal yet. May be NULL. */
 	void (*found)(void *context, const struct journal_record *record);
 	/*
 	 * A segment was begun, the first one by journal_open: append the checkpoint now. The quota does not apply
@@ -112,8 +113,8 @@ static inline int journal_compare(struct journal_place a, struct journal_place b
 
 /*
  * Opens the journal for good, and calls found for all that is there, then begun. EWOULDBLOCK: another process has it
- * open; ENOTSUP: it was written in a format that is not known here. A full disk is no error: then there is no new segment
- * yet. After an error there is nothing to close.
+ * open; ENOTSUP: it was written in a format that is not known here. A full disk is no error: then there is no new
+ * segment yet. After an error there is nothing to close.
  */
 int journal_open(struct journal *journal, const struct journal_settings *settings);
 /* Syncs what was appended, as far as the policy wants it, and lets go of the directory. */
@@ -121,16 +122,16 @@ void journal_close(struct journal *journal);
 
 /*
  * Appends a record that is the parts one after the other, by one system call; place (may be NULL) is where it begins.
- * When it fails nothing of the record is in the journal. ENOSPC: disk or quota is full (or RLIMIT_FSIZE is reached and
- * SIGXFSZ ignored), it can be tried again when something was released; EMSGSIZE: longer than JOURNAL_LENGTH; EINVAL: more
- * than JOURNAL_PARTS.
+ * When it fails nothing of the record is in the journal. ENOSPC: disk or quota is full (or RLIMIT_FSIZE is reached
+ * and SIGXFSZ ignored), it can be tried again when something was released; EMSGSIZE: longer than JOURNAL_LENGTH;
+ * EINVAL: more than JOURNAL_PARTS.
  */
 int journal_append(struct journal *journal, uint16_t kind, uint16_t who, const struct iovec *parts, int count,
                    struct journal_place *place);
 
 /*
- * Begins a new segment now, in spite of the quota, and on a full disk with the reserve. For when no record of the newest
- * segment is needed any more: after it all older ones may be released, which is how a full journal gets free.
+ * Begins a new segment now, in spite of the quota, and on a full disk with the reserve. For when no record of the
+ * newest segment is needed any more: after it all older ones may be released, which is how a full journal gets free.
  */
 int journal_turn(struct journal *journal);
 

@@ -96,8 +96,8 @@ static int recover_records(struct journal_reader *reader, struct journal_segment
 }
 
 /*
- * What comes behind the last record of a segment is nothing if the segment behind it says that it ended there. If that says
- * otherwise, or cannot say, it is damage. In the newest segment it is what was being written.
+ * What comes behind the last record of a segment is nothing if the segment behind it says that it ended there. If
+ * that says otherwise, or cannot say, it is damage. In the newest segment it is what was being written.
  */
 static int recover(struct journal_reader *reader, size_t i)
 {
@@ -158,8 +158,8 @@ static int take(struct journal *journal, const char *path)
 }
 
 /*
- * Whose records these are is in each segment's head, and once more in the lock, for the segment whose head is damaged. So
- * it does no harm if the lock cannot be written.
+ * Whose records these are is in each segment's head, and once more in the lock, for the segment whose head is
+ * damaged. So it does no harm if the lock cannot be written.
  */
 static int identify(struct journal *journal)
 {

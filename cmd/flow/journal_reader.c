@@ -61,8 +61,8 @@ static void make_room(struct journal_reader *reader, uint64_t offset, size_t nee
 }
 
 /*
- * The bytes from offset on, need of them, in bytes: 1, 0: the file has not that many, -1. Never reads at or beyond end: what
- * is there may still change.
+ * The bytes from offset on, need of them, in bytes: 1, 0: the file has not that many, -1. Never reads at or beyond
+ * end: what is there may still change.
  */
 static int get(struct journal_reader *reader, uint64_t end, uint64_t offset, size_t need, const char **bytes)
 {

@@ -1,7 +1,7 @@
 // with: cmd/flow/journal.c cmd/flow/journal_open.c cmd/flow/journal_reader.c cmd/flow/journal_segment.c cmd/flow/crc32c.c cmd/flow/moment.c common/memory.c common/message.c
 /*
- * journal: any bytes as a segment. Recovery ends, and delivers nothing but records whose checksums are right, each behind the
- * one before it; a reader finds the same, and the journal can be appended to.
+ * journal: any bytes as a segment. Recovery ends, and delivers nothing but records whose checksums are right, each
+ * behind the one before it; a reader finds the same, and the journal can be appended to.
  *
  * Bytes alone would never be a record. So the input is pieces: a byte that says what it is, one for its length, and its
  * bytes: as they are, or as a record, right or almost, a head, or a cut in what there was so far.

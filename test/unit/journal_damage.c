@@ -1,7 +1,7 @@
 // with: cmd/flow/journal.c cmd/flow/journal_open.c cmd/flow/journal_reader.c cmd/flow/journal_segment.c cmd/flow/crc32c.c cmd/flow/moment.c
 /*
- * journal: what is found after a cut at any byte, after a flipped bit, after a kill -9 of who writes it: whole records, in
- * order, all but those that are damaged, and how many bytes those were.
+ * journal: what is found after a cut at any byte, after a flipped bit, after a kill -9 of who writes it: whole
+ * records, in order, all but those that are damaged, and how many bytes those were.
  */
 #include <sched.h>
 #include <signal.h>

@@ -1,6 +1,6 @@
 /*
- * journal_kit: what the tests of the journal share: numbered records whose bytes follow from their number, a directory to
- * have a journal in, and the check that what is found are those records, each one whole, in order.
+ * journal_kit: what the tests of the journal share: numbered records whose bytes follow from their number, a
+ * directory to have a journal in, and the check that what is found are those records, each one whole, in order.
  */
 #ifndef PYPE_TEST_JOURNAL_KIT_H
 #define PYPE_TEST_JOURNAL_KIT_H
@@ -64,8 +64,8 @@ static inline bool kit_same(struct kit *kit, const struct journal_record *record
 }
 
 /*
- * One more record that was found. A checkpoint says the number of the event behind it; events may be missing between two
- * (that is counted), but never come twice or out of order.
+ * One more record that was found. A checkpoint says the number of the event behind it; events may be missing between
+ * two (that is counted), but never come twice or out of order.
  */
 static inline void kit_found(void *context, const struct journal_record *record)
 {
@@ -154,7 +154,7 @@ static inline int kit_append(struct kit *kit, struct journal_place *place)
 	return 0;
 }
 
-/* Reads all from the beginning: whether it is exactly the events from first on, up to the last one that was appended. */
+/* Reads all from the beginning: whether it is exactly the events from first on, up to the last one appended. */
 static inline bool kit_all(struct kit *kit, uint64_t first)
 {
 	struct journal_reader reader;

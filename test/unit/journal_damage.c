@@ -298,6 +298,14 @@ static void test_others(struct tap *tap, const char *directory)
 	       "zeros at the end are nothing");
 	journal_close(&kit.journal);
 	image_put(&image, &kit);
+	write_file(&kit, "0000000002.journal", zeros, sizeof(zeros));
+	for (int i = 0; i < 2; i++) {
+		tap_ok(tap, kit_open(&kit) == 0 && kit.events == 10 && kit.journal.damage.count == 0,
+		       "nor is a segment of zeros");
+		tap_ok(tap, (kit.journal.torn > 0) == (i == 0), "which is the newest one only once");
+		journal_close(&kit.journal);
+	}
+	image_put(&image, &kit);
 	scribble(&kit, (struct journal_place){1, 0}, "\xff\xff", 2);
 	tap_ok(tap, kit_open(&kit) == 0 && kit.events == 10 && kit.journal.damage.count == 1,
 	       "nor is a damaged head the end of its segment");

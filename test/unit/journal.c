@@ -157,7 +157,7 @@ static void test_owner(struct tap *tap, const char *directory)
 
 static void test_sync(struct tap *tap, const char *directory)
 {
-	struct journal_place first, place, last;
+	struct journal_place first, place, last = {0, 0};
 	struct kit kit;
 	int64_t now;
 	int null;

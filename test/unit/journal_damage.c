@@ -274,6 +274,10 @@ static void test_inside(struct tap *tap, const char *directory)
 	tap_ok(tap, kit_open(&kit) == 0 && kit.events == COUNT + 1 && !kit.wrong, "nor in a copy of a segment");
 	tap_ok(tap, journal_end(&kit.journal).segment == 11, "whose ordinal is taken all the same");
 	journal_close(&kit.journal);
+	write_file(&kit, "0000000001.journal", parts[1].iov_base, parts[1].iov_len);
+	tap_ok(tap, kit_open(&kit) == 0 && kit.events == 1 && kit.journal.damage.count > 1,
+	       "nor in a segment of another journal with the same name");
+	journal_close(&kit.journal);
 	image_free(&image);
 	image_free(&other);
 	kit_free(&kit);

@@ -99,7 +99,7 @@ run: deps ## install what is missing, build, and run the first example flow
 
 # TESTS="FILE..." runs only some.
 check: deps-check ## build, then run all tests; the last line is "N passed, N failed"
-	+@$(MAKE) --no-print-directory -j$(JOBS) all unit
+	+@$(MAKE) --no-print-directory -j$(JOBS) all unit torture-build
 	@PYPE_BIN=$(abspath $(BIN)) PYPE_BUILD=$(abspath $(BUILD)) PYPE_SAN=$(SAN) test/run $(TESTS)
 
 san: ## the same under the address and undefined behaviour sanitizers
@@ -139,6 +139,28 @@ $(BUILD)/bench/%: test/bench/%.c $(BUILD)/libcommon.a
 	@mkdir -p $(@D)
 	$(call say,CC)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $< $(BUILD)/libcommon.a
 
+# The crash laboratory. Its programs move bytes, and bench uses them, too.
+SECONDS = 600
+KILLS = 1000
+SEED =
+LABORATORY = PYPE_BIN=$(abspath $(BIN)) PYPE_BUILD=$(abspath $(BUILD)) test/torture/run $(SEED:%=--seed %)
+torture: deps-check ## kill processes of flows at random and check what arrives (SECONDS=600, KILLS=1000, SEED)
+	+@$(MAKE) --no-print-directory -j$(JOBS) all torture-build
+	@$(LABORATORY) all
+	@$(LABORATORY) leak --kills 10000 --seconds $(SECONDS)
+	@$(LABORATORY) --kills $(KILLS) --seconds $(SECONDS)
+	@$(LABORATORY) --protocol sync --kills $$(($(KILLS) / 10)) --seconds $(SECONDS)
+	@$(LABORATORY) --delivery durable --kills $$(($(KILLS) / 10)) --seconds $(SECONDS) \
+		--targets runner --pause 0.3
+	@$(LABORATORY) --delivery durable --kills $$(($(KILLS) / 5)) --seconds $(SECONDS) \
+		--targets stages,managers,runner
+
+TORTURE = $(patsubst test/torture/%.c,$(BUILD)/torture/%,$(wildcard test/torture/*.c))
+torture-build: all $(TORTURE)
+$(BUILD)/torture/%: test/torture/%.c test/torture/log.h $(BUILD)/libcommon.a
+	@mkdir -p $(@D)
+	$(call say,CC)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $< $(BUILD)/libcommon.a $(LIBS)
+
 # What is installed, as SOURCE:TARGET below PREFIX.
 COMPLETION = share/bash-completion/completions
 INSTALLED = $(foreach p,$(PROGRAMS),$p:bin/$(notdir $p) examples/completion.bash:$(COMPLETION)/$(notdir $p)) \
@@ -175,7 +197,7 @@ deps-fuzz:
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' Makefile | expand -t 12
 
-.PHONY: all unit fuzz-build run check san lint fuzz bench install uninstall dist clean \
+.PHONY: all unit fuzz-build run check san lint fuzz bench torture torture-build install uninstall dist clean \
         deps deps-check deps-lint deps-bench deps-fuzz help
 .DELETE_ON_ERROR:
 -include $(wildcard $(BUILD)/*/*.d $(BUILD)/*/*/*.d $(BUILD)/*/*/*/*.d)

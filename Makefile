@@ -19,7 +19,8 @@ DEPS_FUZZ  = clang
 
 # The modules of common/, bottom to top: a module includes only those before it (test/layers.bats).
 LAYERS = message memory text unit option signals clock utf8 json_want json_keys json json_text ring page keeper line output \
-         letter locked_file dead_letter stage source zone crontab schedule spawn json_token items http_settings http_reason http
+         letter locked_file dead_letter stage source zone crontab schedule identity spawn json_token items http_settings \
+         http_reason http
 
 CC       = gcc
 WARNINGS = -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith -Wwrite-strings \

@@ -2,30 +2,35 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "common/identity.h"
 #include "common/memory.h"
 
-/* What a child works with; all memory is had before the fork. */
+enum { STACK = 64 * 1024 };
+
+/* What went wrong in a child. */
+struct failure {
+	size_t step;
+	int number; /* errno */
+};
+
+/* What a child works with; all memory is had before it is born. */
 struct birth {
 	const struct spawn *spawn;
 	pid_t parent;
 	int *moved; /* the listed descriptors, out of the way of the new numbers */
-	int report[2]; /* a pipe: what failed goes to the parent; closed when all went well */
-	sigset_t signals; /* the parent's mask */
+	int report; /* of a child with memory of its own: a pipe for its struct failure, closed when all went well; or -1 */
+	bool failed; /* of a child in its parent's memory */
+	struct failure failure;
 };
 
-/* What a child that cannot go on says. */
-struct report {
-	size_t step;
-	int number;
-};
-
-/* The steps of a child; false: errno. They use only what is safe after a fork. */
+/* The steps of a child; false: errno. They use only what is safe after a fork, and in the parent's memory. */
 
 /* What the parent's handlers would do here is over. The few that cannot be set need not be. */
 static bool reset_signals(struct birth *birth)
@@ -50,9 +55,8 @@ static bool die_with_parent(struct birth *birth)
 	if (prctl(PR_SET_PDEATHSIG, birth->spawn->death_signal) < 0)
 		return false;
 	/* It may have died before that. */
-	if (getppid() != birth->parent)
-		_exit(EXIT_FAILURE);
-	return true;
+	errno = ESRCH;
+	return getppid() == birth->parent;
 }
 
 static bool is_listed(const struct spawn *spawn, int number)
@@ -82,9 +86,11 @@ static bool set_descriptors(struct birth *birth)
 	for (size_t i = 0; i < spawn->fd_count; i++)
 		if ((birth->moved[i] = fcntl(spawn->fds[i].parent, F_DUPFD_CLOEXEC, end + 1)) < 0)
 			return false;
-	if (birth->report[1] != end && dup3(birth->report[1], end, O_CLOEXEC) < 0)
-		return false;
-	birth->report[1] = end;
+	if (birth->report >= 0) {
+		if (birth->report != end && dup3(birth->report, end, O_CLOEXEC) < 0)
+			return false;
+		birth->report = end;
+	}
 	for (size_t i = 0; i < spawn->fd_count; i++)
 		if (dup2(birth->moved[i], spawn->fds[i].child) < 0)
 			return false;
@@ -96,11 +102,11 @@ static bool set_descriptors(struct birth *birth)
 		else if (!open_null(number))
 			return false;
 	}
-	closefrom(end + 1);
+	closefrom(birth->report >= 0 ? end + 1 : end);
 	return true;
 }
 
-static bool set_limits(struct birth *birth)
+static bool limit_files(struct birth *birth)
 {
 	struct rlimit limit;
 
@@ -112,9 +118,33 @@ static bool set_limits(struct birth *birth)
 	return setrlimit(RLIMIT_NOFILE, &limit) == 0;
 }
 
+static bool set_limits(struct birth *birth)
+{
+	for (size_t i = 0; i < birth->spawn->limit_count; i++) {
+		const struct spawn_limit *asked = &birth->spawn->limits[i];
+		struct rlimit limit = {.rlim_cur = asked->value, .rlim_max = asked->value};
+
+		if (asked->resource == RLIMIT_CPU && asked->value < RLIM_INFINITY - 1)
+			limit.rlim_max++;
+		if (setrlimit(asked->resource, &limit) < 0)
+			return false;
+	}
+	return true;
+}
+
 static bool enter_directory(struct birth *birth)
 {
 	return !birth->spawn->directory || chdir(birth->spawn->directory) == 0;
+}
+
+static bool change_identity(struct birth *birth)
+{
+	return !birth->spawn->identity || identity_become(birth->spawn->identity);
+}
+
+static bool renounce_privileges(struct birth *birth)
+{
+	return !birth->spawn->no_new_privileges || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0;
 }
 
 static bool unblock_signals(struct birth *birth)
@@ -136,91 +166,140 @@ static bool execute(struct birth *birth)
 	return false;
 }
 
+/* In this order: limits may be raised by privileges, which go next; the tie to the parent goes with them. */
 static const struct {
 	const char *failed;
 	bool (*take)(struct birth *birth);
 } steps[] = {
 	{"cannot reset its signals", reset_signals},
 	{"cannot make its process group", lead_group},
-	{"cannot tie it to its parent", die_with_parent},
 	{"cannot set its descriptors", set_descriptors},
-	{"cannot set its limits", set_limits},
 	{"cannot enter its directory", enter_directory},
+	{"cannot set its limits", limit_files},
+	{"cannot set its limits", set_limits},
+	{"cannot change its user", change_identity},
+	{"cannot renounce privileges", renounce_privileges},
+	{"cannot tie it to its parent", die_with_parent},
 	{"cannot unblock its signals", unblock_signals},
 	{"cannot run it", execute},
 };
 
-/* In the child. Returns when there is nothing to execute. */
+/* In the child. Returns after a failure, or when there is nothing to execute. */
 static void take_steps(struct birth *birth)
 {
-	for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++) {
-		struct report report;
-		ssize_t n;
-
-		if (steps[i].take(birth))
-			continue;
-		report = (struct report){.step = i, .number = errno};
-		do
-			n = write(birth->report[1], &report, sizeof(report));
-		while (n < 0 && errno == EINTR);
-		_exit(EXIT_FAILURE);
-	}
-	close(birth->report[1]);
+	for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++)
+		if (!steps[i].take(birth)) {
+			birth->failure = (struct failure){.step = i, .number = errno};
+			birth->failed = true;
+			return;
+		}
 }
 
-/* True if the child says that it cannot go on. */
-static bool hear(int fd, struct report *report)
+/* What all births have in common: the parent's side. make returns the child's id, or -1: errno. */
+static pid_t bear(struct birth *birth, pid_t (*make)(struct birth *birth), const char **failed)
 {
-	ssize_t n;
-
-	do
-		n = read(fd, report, sizeof(*report));
-	while (n < 0 && errno == EINTR);
-	return n == sizeof(*report);
-}
-
-/* Forks; in the child (0) all steps are taken. */
-static pid_t bear(struct birth *birth, const char **failed)
-{
-	struct report report;
-	sigset_t all;
+	sigset_t all, before;
 	pid_t pid;
+	int number;
 
-	*failed = "cannot make a pipe";
-	if (pipe2(birth->report, O_CLOEXEC) < 0)
-		return -1;
-	*failed = "cannot fork";
+	*failed = "cannot make a process";
 	birth->parent = getpid();
 	birth->moved = xcalloc(birth->spawn->fd_count + 1, sizeof(*birth->moved));
 	/* No handler of the parent's may run in the child. */
 	sigfillset(&all);
-	sigprocmask(SIG_SETMASK, &all, &birth->signals);
-	pid = fork();
+	sigprocmask(SIG_SETMASK, &all, &before);
+	pid = make(birth);
 	if (pid == 0) {
-		take_steps(birth);
 		free(birth->moved);
 		return 0;
 	}
-	report.number = errno;
-	sigprocmask(SIG_SETMASK, &birth->signals, NULL);
+	number = errno;
+	sigprocmask(SIG_SETMASK, &before, NULL);
 	free(birth->moved);
-	close(birth->report[1]);
-	if (pid > 0 && hear(birth->report[0], &report)) {
+	if (pid > 0 && birth->failed) {
 		while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
 			;
-		*failed = steps[report.step].failed;
+		*failed = steps[birth->failure.step].failed;
+		number = birth->failure.number;
 		pid = -1;
 	}
-	close(birth->report[0]);
-	errno = report.number;
+	errno = number;
+	return pid;
+}
+
+/* A child in the parent's memory, which sleeps until the program runs. */
+
+static int begin(void *context)
+{
+	take_steps(context);
+	return EXIT_FAILURE;
+}
+
+static pid_t make_program(struct birth *birth)
+{
+	char *stack = xmalloc(STACK);
+	pid_t pid = clone(begin, stack + STACK, CLONE_VM | CLONE_VFORK | SIGCHLD, birth);
+	int number = errno;
+
+	free(stack);
+	errno = number;
+	return pid;
+}
+
+/* A child with a copy of the parent's memory. */
+
+static void tell(int fd, const struct failure *failure)
+{
+	ssize_t n;
+
+	do
+		n = write(fd, failure, sizeof(*failure));
+	while (n < 0 && errno == EINTR);
+}
+
+/* True if the child says that it cannot go on. */
+static bool hear(int fd, struct failure *failure)
+{
+	ssize_t n;
+
+	do
+		n = read(fd, failure, sizeof(*failure));
+	while (n < 0 && errno == EINTR);
+	return n == sizeof(*failure);
+}
+
+static pid_t make_copy(struct birth *birth)
+{
+	int ends[2], number;
+	pid_t pid;
+
+	if (pipe2(ends, O_CLOEXEC) < 0)
+		return -1;
+	birth->report = ends[1];
+	pid = fork();
+	if (pid == 0) {
+		take_steps(birth);
+		if (birth->failed) {
+			tell(birth->report, &birth->failure);
+			_exit(EXIT_FAILURE);
+		}
+		close(birth->report);
+		return 0;
+	}
+	number = errno;
+	close(ends[1]);
+	birth->failed = pid > 0 && hear(ends[0], &birth->failure);
+	close(ends[0]);
+	errno = number;
 	return pid;
 }
 
 pid_t spawn_program(const struct spawn *spawn, const char **failed)
 {
-	struct birth birth = {.spawn = spawn};
+	struct birth birth = {.spawn = spawn, .report = -1};
 
-	return bear(&birth, failed);
+	/* Another user may have no hold on the parent's memory, not even for an instant. */
+	return bear(&birth, spawn->identity ? make_copy : make_program, failed);
 }
 
 pid_t spawn_function(const struct spawn *spawn, int (*function)(void *context), void *context, const char **failed)
@@ -230,7 +309,7 @@ pid_t spawn_function(const struct spawn *spawn, int (*function)(void *context), 
 	pid_t pid;
 
 	without.argv = NULL;
-	pid = bear(&birth, failed);
+	pid = bear(&birth, make_copy, failed);
 	if (pid != 0)
 		return pid;
 	if (spawn->environment)

@@ -134,7 +134,7 @@ END
     tool warns <<<$'#!/bin/sh\necho "pype-warns: warning: old" >&2'
     tool fails <<<$'#!/bin/sh\nexit 1'
     tool dies <<<$'#!/bin/sh\nkill -9 $$'
-    tool floods <<<$'#!/bin/sh\nyes | head -c 1000000 >&2; exit 2'
+    tool floods <<<$'#!/bin/sh\nyes | cat -n | head -c 1000000 >&2; exit 2'
     pipeline 'pype-warns'
     run -0 pype check
     [ "$output" = "flow.yaml:4:7: warning: pype-warns: warning: old" ]
@@ -144,7 +144,7 @@ END
     [ "${lines[-1]}" = "flow.yaml:5:9: 'pype-dies' with PYPE_CHECK=1 was killed by signal 9" ]
     pipeline pype-floods
     run -2 pype check
-    [ ${#lines[@]} = 32768 ]
+    [ ${#lines[@]} = 7282 ]
 }
 
 @test "check: who does not end is killed with all it started, and said" {
@@ -199,6 +199,35 @@ END
     [ "$output" = "" ]
 }
 
+@test "check: stages that nobody reads and that are no outputs" {
+    cat >flow.yaml <<'END'
+pipelines:
+  p:
+    stages:
+      a: pype-cron --once
+      b: {run: pype-jq ., from: a}
+      c: {run: pype-jq . >file, from: a}
+      d: {run: pype-csv -o x, from: a}
+      e: {run: cat, from: a}
+  q: {run: pype-cron --once | pype-jq .}
+END
+    run -0 pype check
+    [ "$output" = "" ]
+    cat >>flow.yaml <<'END'
+  r:
+    stages:
+      a: pype-cron --once
+      b: {run: pype-jq ., from: a}
+      c: pype-cron --once
+      d: {run: pype-jq . 2>log, from: a.x}
+END
+    run -0 pype check
+    diff - <(echo "$output") <<'END'
+flow.yaml:14:10: warning: nobody reads 'c', so its events are mixed with those of 'b' on standard output
+flow.yaml:15:16: warning: nobody reads 'd', so its events are mixed with those of 'b' on standard output
+END
+}
+
 @test "check: its own options" {
     run -2 pype check a b
     [[ $output == "pype check: fatal: too many operands"* ]]
@@ -222,11 +251,34 @@ run_printed() {
     [ "$(cat out)" = '{"a":"MSFT|no"}' ]
     run_printed --only long
     [ "$(cat out)" = "$(printf "%s yes O'Reilly\n" 30 2 1)" ]
-    run_printed
+    run_printed --only short --only long
     [ "$(sort out)" = "$(printf '%s\n' "1 yes O'Reilly" "2 yes O'Reilly" "30 yes O'Reilly" '{"a":"MSFT|no"}')" ]
     [ "$(tail -n 1 script)" = wait ]
     grep -qx '# not in here: report: cat >/dev/null' script
-    pype print --only short --only long | diff - script
+    run_printed
+    for line in "2 yes O'Reilly" '{"a":"MSFT|no"}' 'a:{"event":"a","n":3}' 'b:{"event":"hour"}' '{"event":"cron","t":2}'; do
+        grep -qF -- "$line" out
+    done
+    [ "$(wc -l <out)" = 11 ]
+    [ "$(wc -l <all.txt)" = 4 ]
+    [ "$(grep '^# not in here' script)" = '# not in here: report: cat >/dev/null
+# not in here: short.printf: limits
+# not in here: short.grep: limits
+# not in here: short.stage-3: limits
+# not in here: short.cat: limits
+# not in here: short.cat-2: limits
+# not in here: long.first: limits
+# not in here: long.middle: ack: lines, limits
+# not in here: long.last: limits
+# not in here: graph.ticks: limits
+# not in here: graph.hours: ack: page, limits
+# not in here: graph.a: delivery: durable, when_full: drop-oldest, ack: eof, limits
+# not in here: graph.b: delivery: durable, limits, lines of more than 4096 bytes in one piece
+# not in here: graph.all: when_full: spill, limits, lines of more than 4096 bytes in one piece
+# not in here: graph.both: delivery: durable, when_full: drop-newest, limits, lines of more than 4096 bytes in one piece
+# not in here: lock.cron: protocol: sync, limits
+# not in here: lock.sed: ack: lines, limits
+# not in here: lock.jq: limits' ]
 }
 
 @test "print: one plain pipeline stays plain" {
@@ -292,6 +344,82 @@ END
     [ "$(sh script | tail -n 1)" = '!|top secret|pipeline' ]
 }
 
+@test "print: events by name in a line" {
+    cat >flow.yaml <<'END'
+pipelines:
+  p:
+    stages:
+      a: printf '{"event":"%s"}\n' x y "it's" x z '\"('
+      b: {run: cat, from: a}
+      c: {run: cat -n, from: [b.x, "b.it's", 'b."(']}
+END
+    pype print >script
+    diff - script <<'END'
+#!/bin/sh
+# the flow flow
+
+# pipeline p
+printf '{"event":"%s"}\n' x y "it's" x z '\"(' |
+	cat |
+	pype-jq 'select(.event == "x" or .event == "it'\''s" or .event == "\"(")' |
+	cat -n
+END
+    run_printed
+    [ "$(awk '{ print $2 }' out | xargs -d '\n')" = '{"event":"x"} {"event":"it'"'"'s"} {"event":"x"} {"event":"\"("}' ]
+}
+
+@test "print: graphs, by named pipes, the same lines as the graph says" {
+    cat >flow.yaml <<'END'
+env: {A: flow}
+pipelines:
+  p:
+    env: {B: pipeline}
+    stages:
+      one: {run: 'for i in $(seq 1000); do echo "{\"event\":\"$((i % 3))\",\"n\":$i,\"A\":\"$A\"}"; done', env: {A: stage}}
+      two: echo "{\"event\":\"0\",\"n\":\"$B\"}"
+      all: {run: sort >all, from: [one, two]}
+      zero: {run: sort >zero, from: [one.0, two.0]}
+      some: {run: "(grep -c .)", from: [one.0, one.1]}
+      first: {run: head -n 1, from: one}
+      copy: {run: 'while read -r line; do echo "$line"; done', from: one}
+      again: {run: sort >again, from: [copy, copy.x.y, "copy. "]}
+      count: {run: cat | wc -l, from: copy.2}
+END
+    sed -i 's/\[copy, copy.x.y, "copy. "\]/[copy.0, copy.1, copy.2, "copy. "]/' flow.yaml
+    mkdir tmp
+    TMPDIR=$PWD/tmp run_printed
+    [ "$(sort -n out)" = $'{"event":"1","n":1,"A":"stage"}\n333\n667' ] || [ "$(sort out)" = "$(printf '333\n667\n{"event":"1","n":1,"A":"stage"}\n' | sort)" ]
+    [ "$(wc -l <all)" = 1001 ]
+    [ "$(wc -l <zero)" = 334 ]
+    grep -qxF '{"event":"0","n":"pipeline"}' all
+    grep -qxF '{"event":"0","n":"pipeline"}' zero
+    [ "$(grep -cF '"A":"stage"' all)" = 1000 ]
+    cmp again <(grep stage all)
+    # Nothing stays behind.
+    [ -z "$(ls -A tmp)" ]
+}
+
+@test "print: a graph ends when its sources are told to, and drains" {
+    cat >flow.yaml <<'END'
+pipelines:
+  p:
+    stages:
+      one: {run: pype-cron --every 50ms}
+      two: {run: pype-jq ., from: one}
+      out: {run: cat >out, from: [one, two]}
+      end: {run: 'cat >/dev/null; echo done >end', from: one}
+END
+    pype print >script
+    mkdir tmp
+    TMPDIR=$PWD/tmp start sh script
+    wait_for lines out 4
+    kill -TERM "$PID"
+    wait_gone "$PID"
+    wait_for lines end 1
+    [ $(($(wc -l <out) % 2)) = 0 ]
+    [ -z "$(ls -A tmp)" ]
+}
+
 @test "print: mistakes, unknown pipelines, no space" {
     echo 'flow: x' >flow.yaml
     run_split -2 pype print
@@ -315,7 +443,7 @@ END
     help=$output
     run -0 opt/bin/pype --help
     [ "$output" = "$help" ]
-    for command in run check print help; do grep -qE "^  $command +[a-z]" <<<"$help"; done
+    for command in run check graph print help; do grep -qE "^  $command +[a-z]" <<<"$help"; done
     group=
     while IFS= read -r line; do
         case $line in

@@ -181,38 +181,182 @@ END
 @test "misspelt words: the nearest one is named" {
     refused "1:1: unknown key 'pipeline', did you mean 'pipelines'?" "1:1: there are no 'pipelines'" <<<'pipeline: {}'
     refused "1:1: unknown key 'zzzz'" "1:1: there are no 'pipelines'" <<<'zzzz: {}'
-    refused "3:31: unknown key 'form', did you mean 'from'?" "3:40: unknown key 'stop_timout', did you mean 'stop_timeout'?" <<'END'
+    refused "3:32: unknown key 'form', did you mean 'from'?" "3:41: unknown key 'stop_timout', did you mean 'stop_timeout'?" <<'END'
 pipelines:
   p: {stages: {
-    a: {run: cat, buffer: 8k, form: b, stop_timout: 3}}}
+    a: {run: cat, env: {A: b}, form: b, stop_timout: 3}}}
 END
 }
 
 @test "what later versions will have is refused with words of its own" {
-    for setting in 'delivery: exact' 'delivery: durable' 'protocol: sync' 'when_full: spill' 'when_full: drop-oldest' \
-        'when_full: drop-newest' 'ack: lines' 'user: nobody' 'limits: {}'; do
-        key=${setting%%:*} value=${setting#*: }
-        for where in "$setting" "pipelines: {p: {$setting, run: cat}}" "pipelines: {p: {stages: {a: {$setting, run: cat}}}}"; do
-            echo "{$where}" >flow.yaml
-            run -2 pype check
-            [[ $output == *"'$value' is not available in this version: use "* || $output == *"'$key' is not available in this version"* ]]
-            [[ $output != *unknown* ]]
-        done
-    done
+    refused "1:2: 'cluster' is not available in this version" <<<'{cluster: {}, pipelines: {p: {run: cat}}}'
 }
 
-@test "graphs that are no line are refused: fan-in, fan-out, events by name" {
-    refused "5:27: from: 'fan-out' is not available in this version: a stage is read by one other" \
-        "6:27: from: 'fan-in' is not available in this version: a stage reads one other" \
-        "7:27: from: 'STAGE.EVENT' is not available in this version: name the stage alone, which gives all its events, and pick them with pype-jq" <<'END'
+@test "graphs: several sources, several readers, events by name" {
+    accepted <<'END'
 pipelines:
   p: {stages: {
       a: {run: cat},
       b: {run: cat, from: a},
-      c: {run: cat, from: a},
-      d: {run: cat, from: [b, c]},
-      e: {run: cat, from: d.price}}}
+      c: {run: cat, from: [a.price, "a.it's. \u00e9 b", b.price]},
+      d: {run: cat, from: [b, c, e]},
+      e: {run: cat},
+      f: {run: cat, from: [e.x.y]}}}
 END
+    refused "3:76: 'a' is named twice" "4:44: 'a.x' is named twice" "5:31: 'a.x' is named beside 'a', which is all its events" \
+        "6:33: 'a.y' is named beside 'a', which is all its events" "7:28: no event behind the '.' of 'a.'" \
+        "8:28: there is no stage '' in this pipeline, did you mean 'a'?" \
+        "8:32: there is no stage 'bb' in this pipeline, did you mean 'b'?" \
+        "9:27: 'h' reads itself" "10:28: 'from' takes STAGE, STAGE.EVENT or a list of them, not a list" <<'END'
+pipelines:
+  p: {stages: { a: cat,
+      b: {run: cat, from: [a.x, a.y, a.x.y, b1]}, b1: {run: cat, from: [a, a]},
+      c: {run: cat, from: [a.x, b1.x, a.y, a.x]},
+      d: {run: cat, from: [a, a.x]},
+      e: {run: cat, from: [a.y, a]},
+      f: {run: cat, from: [a.]},
+      g: {run: cat, from: [.x, bb.x]},
+      h: {run: cat, from: h.x},
+      i: {run: cat, from: [[a]]}}}
+END
+}
+
+@test "graphs: 60 readers and 60 read, no more" {
+    stages() {
+        echo 'pipelines: {p: {stages: {all: {run: cat, from: ['
+        seq -f 's%.0f,' "$1"
+        echo ']}, a: cat,'
+        seq -f 's%.0f: {run: cat, from: a},' "$1"
+        echo '}}}'
+    }
+    stages 60 | accepted
+    stages 61 | refused "62:1: 'all' reads more than 60 times" "124:23: 'a' is read more than 60 times"
+    stages 70 | refused "62:1: 'all' reads more than 60 times" "133:23: 'a' is read more than 60 times"
+}
+
+@test "settings: nearer ones mend what is wrong further out" {
+    accepted <<'END'
+protocol: sync
+when_full: drop-oldest
+delivery: fast
+ack: lines
+fsync: always
+quota: 2M
+pipelines:
+  a: {protocol: async, when_full: block, run: cat | cat}
+  b: {delivery: durable, when_full: block, run: pype-cron --once | sed -u p | pype-jq .}
+  c:
+    delivery: exact
+    stages:
+      a: {run: cat, protocol: async}
+      b: {run: cat, from: a, when_full: spill, ack: eof}
+  d: {run: cat}
+END
+}
+
+@test "settings: what has an effect somewhere is not warned of, nor what stands beside a mistake elsewhere" {
+    accepted <<'END'
+fsync: always
+pipelines:
+  a: {run: cat | cat}
+  b: {stages: {a: cat, b: {run: cat, from: a, delivery: durable}, c: {run: cat, from: a}}}
+END
+    refused "4:36: there is no stage 'x' in this pipeline, did you mean 'b'?" <<'END'
+fsync: always
+pipelines:
+  a: {run: cat | cat}
+  b: {stages: {b: {run: cat, from: x, delivery: durable, fsync: never}}}
+END
+    cat >flow.yaml <<'END'
+fsync: always
+pipelines:
+  a: {run: cat | cat, delivery: exact}
+  b: {run: cat, delivery: durable}
+END
+    run -0 pype check
+    [ "$output" = "flow.yaml:1:1: warning: 'fsync' has no effect without 'delivery: durable'" ]
+    # All commands say it.
+    run_split -0 pype run -d state <<<''
+    [ "$stderr" = "flow.yaml:1:1: warning: 'fsync' has no effect without 'delivery: durable'" ]
+}
+
+@test "settings: programs that are known to write other lines than they read" {
+    cat >flow.yaml <<'END'
+ack: lines
+pipelines:
+  p: {run: grep x | cat | sed x | X=1 /usr/bin/grep x | sort | pype-jq .}
+  q: {stages: {a: cat, b: {run: wc -l, from: a, ack: eof}, c: {run: head -n 1, from: a, ack: lines}, d: {run: sort | cat, from: a}}}
+END
+    run -0 pype check
+    rest="'ack: lines' is for one line out for each line in, and"
+    diff - <(echo "$output") <<END
+flow.yaml:3:35: warning: $rest 'grep' does not do that: use eof
+flow.yaml:3:57: warning: $rest 'sort' does not do that: use eof
+flow.yaml:4:89: warning: $rest 'head' does not do that: use eof
+END
+}
+
+@test "the stage page: which stages keep it" {
+    # stage TEXT [SETTING]: the second of three stages in lock step.
+    stage() {
+        printf 'pipelines: {p: {protocol: sync, stages: {a: pype-cron --once, b: {run: "%s", from: a%s}, c: {run: pype-csv, from: b}}}}' \
+            "$1" "${2:+, $2}"
+    }
+    for text in 'pype-jq .' "$BIN/pype-jq ." 'A=b pype-jq . 2>log' '2>&1 pype-jq .' 'pype jq .' 'pype-jq . 3<x'; do
+        stage "$text" | accepted
+        stage "$text" 'ack: page' | accepted
+    done
+    for text in cat '{ pype-jq .; }' 'pype-jq . | pype-jq .' 'pype-jq . >x' 'pype-jq . <x' 'pype-jq .; cat' '(pype-jq .)' \
+        'pype-jq . 0<x' 'pype-jq . 1>>x' 'exec pype-jq .' '$X pype-jq .' 'if true; then pype-jq .; fi' 'pype-jq . <<X\n{}\nX\n'; do
+        stage "$text" | refused "1:73: 'protocol: sync' waits until each stage has handled an event, and 'b' does not say when: give it 'ack: lines', 'ack: eof' or 'ack: page'"
+        for ack in page eof; do stage "$text" "ack: $ack" | accepted; done
+    done
+}
+
+@test "the machine: users, and limits beyond its own" {
+    cat >flow.yaml <<'END'
+limits: {processes: 10}
+pipelines:
+  a: {user: nobody, run: cat}
+  b: {user: nowhere, run: cat}
+  c: {user: "root:nowhere", run: cat}
+  d: {limits: {files: 1000000, memory: 64T}, run: cat}
+END
+    denied=', only root can start stages as another user'
+    cat >wanted.root <<'END'
+flow.yaml:1:1: warning: limits: 'processes' has no effect on root: give the stage a 'user'
+flow.yaml:4:7: there is no user 'nowhere' on this machine
+flow.yaml:5:7: there is no group 'nowhere' on this machine
+flow.yaml:6:7: warning: limits: 'processes' has no effect on root: give the stage a 'user'
+END
+    cat >wanted.other <<'END'
+flow.yaml:3:7: only root can start stages as another user
+flow.yaml:4:7: there is no user 'nowhere' on this machine
+flow.yaml:4:7: only root can start stages as another user
+flow.yaml:5:7: there is no group 'nowhere' on this machine
+flow.yaml:5:7: only root can start stages as another user
+flow.yaml:6:7: limits: only root can raise 'files' above 100
+END
+    if [ "$(id -u)" = 0 ]; then
+        run -2 pype check
+        diff wanted.root <(echo "$output")
+        # Somebody else, where the programs can be reached by everybody.
+        mkdir -m 755 all
+        cp "$BIN/pype" all/
+        for path in "$PWD" "${PWD%/*}" "$BATS_RUN_TMPDIR"; do chmod a+x "$path"; done
+        su -s /bin/sh nobody -c "test -x $PWD/all/pype"
+        run -2 su -s /bin/sh nobody -c "ulimit -n 100; $PWD/all/pype check - <<'END'
+$(cat flow.yaml)
+END"
+    else
+        run -2 sh -c 'ulimit -n 100; pype check'
+    fi
+    diff wanted.other <(sed 's/^-:/flow.yaml:/' <<<"$output")
+    # Who only looks at the flow is not bothered.
+    for command in print graph; do
+        run -0 pype $command
+        [[ $output != *nowhere*machine* ]]
+    done
 }
 
 @test "a long form: a line in any order is fine; cycles, lost ones, second sources are not" {
@@ -227,7 +371,7 @@ pipelines:
 END
     refused "4:30: a cycle: 'loop' reads 'pool' reads 'loop'" "6:30: 'self' reads itself" \
         "8:31: there is no stage 'tow' in this pipeline, did you mean 'two'?" \
-        "9:7: 'one' is a second source beside 'two': give it a 'from', or a pipeline of its own" <<'END'
+        "10:30: a cycle: 'four' reads 'five' reads 'four'" <<'END'
 pipelines:
   p:
     stages:
@@ -237,6 +381,8 @@ pipelines:
       two: cat
       three: {run: cat, from: tow}
       one: cat
+      four: {run: cat, from: [one, two, five.a]}
+      five: {run: cat, from: [four.b]}
 END
 }
 
@@ -256,7 +402,7 @@ print(*sorted(level["properties"]))' "$ROOT/examples/flow.schema.json" "$1"
     table=$(sed -n '/^\.It Sy key Ta Sy in a/,/^\.El/p' "$ROOT/man/pype-flow.5" | grep '^\.It Ic')
     for level in flow pipeline stage; do
         known=
-        for key in $all ack user limits cluster; do
+        for key in $all cluster; do
             case $level in
             flow) echo "{$key: {}}" ;;
             pipeline) echo "{pipelines: {p: {$key: {}}}}" ;;
@@ -269,7 +415,15 @@ print(*sorted(level["properties"]))' "$ROOT/examples/flow.schema.json" "$1"
         [ "$known" = "$(grep "Ta [a-z, ]*$level" <<<"$table" | awk '{ print $3 }' | sort | xargs) " ]
     done
     # And the same values.
-    for value in fast async block; do
-        [ "$(grep -c "\"enum\": \[\"$value\"\]" "$ROOT/examples/flow.schema.json")" = 1 ]
+    for key in delivery protocol when_full ack fsync; do
+        echo "{$key: '?'}" >flow.yaml
+        run -2 pype check
+        words=$(sed -n "s/.*'$key' takes \(.*\), not .*/\1/p" <<<"$output")
+        schema=$("$PYTHON" -c 'import json, sys; print(*json.load(open(sys.argv[1]))["definitions"][sys.argv[2]]["enum"], sep=", ")' \
+            "$ROOT/examples/flow.schema.json" $key)
+        [ "$words" = "$schema" ]
+        for word in ${words//,/}; do
+            grep -qE "^\.It (Ic $key : )?Cm $word( |$)" "$ROOT/man/pype-flow.5"
+        done
     done
 }

@@ -407,7 +407,12 @@ END
     # glibc ignores its own signals 32 and 33 in what posix_spawn starts, which make does, and nobody can undo it.
     sed -i s/180000000/000000000/ signals
     [ "$(awk '$1 == "SigBlk:" || $1 == "SigIgn:" {print $2}' signals | sort -u)" = 0000000000000000 ]
-    # 0, 1, 2 and the one ls itself opened.
+    # 0, 1, 2 and the one ls itself opened; from 10 on what belongs to the stage page, and nothing else.
+    [ "$(grep -c -- ' [0-9] ->' fds)" -eq 4 ]
+    grep -- ' 1[0-9] -> ' fds | grep -vE -- '/memfd:|anon_inode:\[eventfd\]' >stray || true
+    [ ! -s stray ]
+    sed -i '1i delivery: fast' flow.yaml
+    run bash -c 'trap "" PIPE HUP; exec pype run'
     [ "$(grep -c -- '->' fds)" -eq 4 ]
     [ "$(cat group)" = "$(cat pid)" ]
 }
@@ -456,33 +461,124 @@ END
     run ! grep -qvE '^[0-9]*$' out
 }
 
-@test "a second runner on the same state directory is refused with the first one's pid" {
+@test "a second runner on the same state directory is refused with the first one's pid and the directory" {
     flow <<'END'
 pipelines: {p: {run: 'sleep 100'}}
 END
-    run_flow
-    wait_for happened p.sleep started
-    run pype run
+    run_flow -d state
+    wait_for test -s state/events.ndjson
+    run pype run -d state
     [ "$status" -eq 1 ]
-    [[ $output == *"runs already, as process $FLOW"* ]]
+    [ "$output" = "pype: fatal: the flow runs already, as process $FLOW (state directory '$PWD/state')" ]
+    # Another directory is another flow's.
+    run pype run -d other --once --only p <(echo 'pipelines: {p: {run: "true"}}')
+    [ "$status" -eq 0 ]
+    alive "$FLOW"
     kill -TERM "$FLOW"
     flow_ends
 }
 
+@test "what a dead runner has left behind is waited for, but not for ever" {
+    mkdir .pype
+    echo 1234567 >.pype/lock
+    start flock .pype/lock sh -c 'echo held > held; while [ ! -e go ]; do sleep 0.01; done'
+    wait_for has held held
+    flow <<'END'
+pipelines: {p: {run: 'echo a'}}
+END
+    run pype run
+    [ "$status" -eq 1 ]
+    [ "$output" = "pype: fatal: the flow runs already, as process 1234567 (state directory '$PWD/.pype')" ]
+    run_flow
+    # It waits: it has the lock's file open.
+    wait_for sh -c "ls -l /proc/$FLOW/fd | grep -q .pype/lock"
+    touch go
+    flow_ends
+    [ "$status" -eq 0 ]
+    [ "$(cat flow.out)" = a ]
+    [ "$(cat .pype/lock)" = "$FLOW" ]
+}
+
+@test "after a kill -9 of the runner the next one runs at once" {
+    local i
+    flow <<'END'
+pipelines: {p: {run: 'sh -c "echo start >> starts; exec sleep 100" | cat'}, q: {run: 'sleep 100 | cat'}}
+END
+    for i in 1 2 3 4 5; do
+        run_flow
+        wait_for lines starts "$i"
+        kill -9 "$FLOW"
+    done
+    run_flow
+    wait_for lines starts 6
+    kill -TERM "$FLOW"
+    flow_ends
+    [ "$status" -eq 0 ]
+}
+
 @test "--only, --state, and a flow that is not there" {
     flow <<'END'
-pipelines: {a: {run: 'echo a'}, b: {run: 'echo b'}}
+pipelines: {a: {run: 'echo a'}, bee: {run: 'echo b'}, c: {run: 'echo c > c'}}
 END
-    run pype run --only b -d state
+    run pype run --only bee -d state
+    [ "$status" -eq 0 ]
     [ "$output" = b ]
     [ -f state/events.ndjson ]
     [ ! -e .pype ]
-    run pype run --only c
+    run pype run --only bee --only a --only a -d state
+    [ "$status" -eq 0 ]
+    [ "$(sort <<<"$output")" = $'a\nb' ]
+    [ ! -e c ]
+    run pype run --only a --only bea
     [ "$status" -eq 2 ]
-    [[ $output == *"no pipeline 'c'"* ]]
+    [ "$output" = "pype: fatal: the flow has no pipeline 'bea', did you mean 'bee'?" ]
+    run pype run --only ''
+    [ "$status" -eq 2 ]
+    [[ $output == *"no pipeline ''"* ]]
+    [ ! -e .pype ]
     run pype run none.yaml
     [ "$status" -eq 2 ]
     [[ $output == *none.yaml* ]]
+}
+
+@test "--once: nothing is started again; the first failure ends its pipeline, which drains" {
+    flow <<'END'
+restart: {limit: 100, min: 1ms, max: 1ms}
+pipelines:
+  always: {restart: always, run: 'sh -c "echo start >> always; echo a" | cat >> out'}
+  fails:
+    stages:
+      source: {run: 'sh -c "echo start >> fails; echo b; exit 1"', restart: {limit: 50}}
+      middle: {run: 'cat', from: source}
+      sink: {run: 'cat >> out', from: middle}
+END
+    run pype run --once
+    [ "$status" -eq 1 ]
+    [ "$(cat always fails)" = $'start\nstart' ]
+    [ "$(sort out)" = $'a\nb' ]
+    [[ $output == *'fails.source: exited with 1'*'it is not started again'* ]]
+    happened always finished
+    happened fails given_up
+    run pype run --once --only always
+    [ "$status" -eq 0 ]
+    [ -z "$output" ]
+    [ "$(wc -l <always)" -eq 2 ]
+}
+
+@test "--once: nor is a manager, or a stage while its pipeline drains" {
+    flow <<'END'
+pipelines:
+  killed: {run: 'sh -c "echo start >> killed; exec sleep 100"'}
+  drains: {run: 'echo a | sh -c "echo start >> drains; read l; sleep 0.1; exit 1" | cat'}
+END
+    run_flow --once
+    wait_for happened drains given_up
+    wait_for lines killed 1
+    kill -9 "$(manager_of killed.sh)"
+    flow_ends
+    [ "$status" -eq 1 ]
+    [ "$(cat killed drains)" = $'start\nstart' ]
+    happened killed given_up
 }
 
 @test "a hundred stages in a row" {

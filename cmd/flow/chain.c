@@ -34,7 +34,7 @@ static size_t find_stage(struct chain *chain, const char *name)
 	die("the flow has no stage '%s'", name);
 }
 
-/* The stage that reads this one; count is how many do. */
+/* The stage that reads this one; count is how many times it is read. */
 static size_t find_reader(const struct manifest_pipeline *pipeline, size_t stage, size_t *count)
 {
 	size_t reader = stage;
@@ -71,6 +71,9 @@ void chain_find(struct chain *chain, const struct manifest *manifest, const char
 		if (pipeline->stages[at].from_count > 1)
 			die("'%s.%s' reads several stages, and --run can only run a chain", pipeline->name,
 			    pipeline->stages[at].name);
+		if (pipeline->stages[at].from[0].event)
+			die("'%s.%s' reads only the events '%s', and --run can only run a chain that reads all",
+			    pipeline->name, pipeline->stages[at].name, pipeline->stages[at].from[0].event);
 	}
 }
 

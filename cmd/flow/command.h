@@ -16,6 +16,7 @@ extern const struct command commands[];
 extern const struct option_program pype_program;
 
 int check_command(char **argv);
+int graph_command(char **argv);
 int print_command(char **argv);
 int dead_letter_command(char **argv);
 int help_command(char **argv);

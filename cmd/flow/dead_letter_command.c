@@ -106,6 +106,15 @@ static bool is_of(const char *stage, const char *name)
 	return strncmp(stage, name, length) == 0 && (stage[length] == '\0' || stage[length] == '.');
 }
 
+/* No names mean all stages. */
+static bool is_meant(const char *stage, char **names)
+{
+	for (char **name = names; *name; name++)
+		if (is_of(stage, *name))
+			return true;
+	return !names[0];
+}
+
 _Noreturn static void unknown_stage(const struct option_list *all, const char *name)
 {
 	struct option_list words = {0};
@@ -120,28 +129,25 @@ _Noreturn static void unknown_stage(const struct option_list *all, const char *n
 	    nearest ? "'?" : "");
 }
 
-/* Those of all that the names mean; all, if there are no names. */
+static void check_name(const struct option_list *all, const char *name)
+{
+	for (size_t i = 0; i < all->count; i++)
+		if (is_of(all->items[i], name))
+			return;
+	unknown_stage(all, name);
+}
+
 static void choose_stages(struct dead_letter_job *job, char **names)
 {
 	struct option_list all = {0};
-	bool *chosen;
 
 	if (letters_stages(job->directory, &all) < 0)
 		fail("cannot read the directory '%s':", job->directory);
-	chosen = xcalloc(all.count + 1, sizeof(*chosen));
-	for (char **name = names; *name; name++) {
-		bool found = false;
-
-		for (size_t i = 0; i < all.count; i++)
-			if (is_of(all.items[i], *name))
-				chosen[i] = found = true;
-		if (!found)
-			unknown_stage(&all, *name);
-	}
+	for (char **name = names; *name; name++)
+		check_name(&all, *name);
 	for (size_t i = 0; i < all.count; i++)
-		if (chosen[i] || !names[0])
+		if (is_meant(all.items[i], names))
 			option_list_add(&job->stages, xstrdup(all.items[i]));
-	free(chosen);
 	letters_stages_free(&all);
 }
 

@@ -7,7 +7,6 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
@@ -15,7 +14,6 @@
 #include "cmd/flow/dead_letter_command.h"
 #include "cmd/flow/manifest.h"
 #include "cmd/flow/state.h"
-#include "common/memory.h"
 #include "common/message.h"
 
 static bool is_replayed(void *context, const struct letters_record *record)
@@ -106,31 +104,37 @@ static bool has_letters(struct dead_letter_job *job, struct letters *letters)
 	return result;
 }
 
-/* Ends the program unless everything went well. */
+/* Returns how many; ends the program unless everything went well. */
+static int64_t run_chain(struct dead_letter_job *job, struct letters *letters, struct chain *chain, const char *stage)
+{
+	int input = chain_start(chain, job->directory), failed;
+	int64_t count = write_lines(job, letters, input);
+
+	if (count < 0)
+		message_error("cannot write to '%s':", stage);
+	close(input);
+	failed = chain_wait(chain);
+	if (count < 0 || failed > 0)
+		fail("the letters were not handled to the end: all of them stay");
+	return count;
+}
+
 static int64_t into_stages(struct dead_letter_job *job, struct letters *letters, const char *stage)
 {
 	struct manifest manifest;
 	struct chain chain;
-	int lock, input, failed;
-	int64_t count;
+	int64_t count = 0;
+	int lock;
 
 	if (!manifest_read(&manifest, job->flow))
 		exit(STATUS_POINTLESS);
 	chain_find(&chain, &manifest, stage);
 	lock = state_lock(job->state);
-	if (!has_letters(job, letters))
-		return 0;
-	input = chain_start(&chain, job->directory);
-	count = write_lines(job, letters, input);
-	if (count < 0)
-		message_error("cannot write to '%s':", stage);
-	close(input);
-	failed = chain_wait(&chain);
+	if (has_letters(job, letters))
+		count = run_chain(job, letters, &chain, stage);
+	close(lock);
 	chain_free(&chain);
 	manifest_free(&manifest);
-	close(lock);
-	if (count < 0 || failed > 0)
-		fail("the letters were not handled to the end: all of them stay");
 	return count;
 }
 

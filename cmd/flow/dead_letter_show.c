@@ -2,15 +2,12 @@
  * pype dead-letter list, show.
  */
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "cmd/flow/dead_letter_command.h"
 #include "common/clock.h"
 #include "common/json_text.h"
-#include "common/memory.h"
 #include "common/message.h"
 #include "common/output.h"
 #include "common/unit.h"

@@ -22,6 +22,7 @@ const struct option_program pype_program = {
 const struct command commands[] = {
 	{"run", "run the flow of a manifest", run_command},
 	{"check", "find the mistakes in a manifest without running it", check_command},
+	{"graph", "draw the flow of a manifest", graph_command},
 	{"print", "write the flow of a manifest as a shell script", print_command},
 	{"dead-letter", "list, show, replay or drop what stages could not handle", dead_letter_command},
 	{"help", "list the commands and tools, or show the manual of one", help_command},

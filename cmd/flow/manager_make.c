@@ -38,6 +38,7 @@ pid_t manager_spawn(struct manager *manager, const struct child *child, const ch
 		.files = manager->setup->files,
 	};
 
+	rights_give(&child->rights, &spawn);
 	return spawn_program(&spawn, failed);
 }
 
@@ -57,15 +58,18 @@ static char *variable(const char *format, ...)
 /* What the manifest sets, and what a stage is told of its place. */
 static void make_environment(const struct manager *manager, struct child *child)
 {
-	static const char restarts[] = "PYPE_RESTART=", page[] = "PYPE_STAGE=";
+	static const char restarts[] = "PYPE_RESTART=", page[] = "PYPE_STAGE=", dead_letter[] = "PYPE_DEAD_LETTER=";
 	const struct option_list *own = &child->stage->settings.env;
+	char *letters = variable("%s%s/dead-letters/%s.ndjson", dead_letter, manager->setup->state, child->name);
 	struct option_list list = {0};
 
+	if (rights_to_dead_letters(&child->rights, manager->setup->state, letters + strlen(dead_letter)) < 0)
+		fail("cannot give the dead letters '%s' to the stage's user:", letters + strlen(dead_letter));
+	rights_environment(&child->rights, &list);
 	for (size_t i = 0; i < own->count; i++)
 		option_list_add(&list, xstrdup(own->items[i]));
 	option_list_add(&list, variable("PYPE_NAME=%s", child->name));
-	option_list_add(&list,
-	                variable("PYPE_DEAD_LETTER=%s/dead-letters/%s.ndjson", manager->setup->state, child->name));
+	option_list_add(&list, letters);
 	option_list_add(&list, variable("%s%*s", restarts, CHILD_RESTART_ROOM, ""));
 	option_list_add(&list, variable("%s%*s", page, PORT_VARIABLE, ""));
 	child->environment = tools_environment(&list);
@@ -129,6 +133,7 @@ static void make_inlets(struct manager *manager)
 void manager_make(struct manager *manager)
 {
 	const struct manifest_pipeline *pipeline = manager->setup->pipeline;
+	const char *failed;
 
 	manager->count = pipeline->count;
 	manager->children = xcalloc(manager->count, sizeof(*manager->children));
@@ -139,6 +144,8 @@ void manager_make(struct manager *manager)
 		if (child_init(child, manager, &pipeline->stages[i], pipeline->name) < 0)
 			fail("cannot set up stage '%s':", pipeline->stages[i].name);
 		tail_keep(&child->tail, manager->setup->state);
+		if (!rights_init(&child->rights, &child->stage->settings, &failed))
+			fail("stage '%s': user '%s': %s", child->name, child->stage->settings.user, failed);
 		child->command = shell_direct(pipeline->stages[i].run);
 		make_environment(manager, child);
 	}
@@ -159,6 +166,7 @@ void manager_free(struct manager *manager)
 		struct child *child = &manager->children[i];
 
 		port_free(child->port);
+		rights_free(&child->rights);
 		free(child->command);
 		tools_environment_free(child->environment);
 		child_free(child);

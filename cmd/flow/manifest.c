@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "cmd/flow/document.h"
-#include "cmd/flow/graph.h"
+#include "cmd/flow/edges.h"
 #include "cmd/flow/host.h"
 #include "cmd/flow/rules.h"
 #include "cmd/flow/schema.h"
@@ -270,7 +270,7 @@ static void read_long(const struct schema *schema, struct manifest_pipeline *pip
 	}
 	/* What a stage reads may be behind the place where the text went wrong. */
 	if (!map->open)
-		graph_link(schema, pipeline, froms);
+		edges_link(schema, pipeline, froms);
 	free(froms);
 }
 
@@ -421,6 +421,17 @@ bool manifest_study(struct manifest *manifest, const char *path)
 	return read_for(manifest, path, false);
 }
 
+void manifest_restart_never(struct manifest *manifest)
+{
+	for (size_t i = 0; i < manifest->count; i++) {
+		struct manifest_pipeline *pipeline = &manifest->pipelines[i];
+
+		pipeline->settings.restart.mode = RESTART_NEVER;
+		for (size_t j = 0; j < pipeline->count; j++)
+			pipeline->stages[j].settings.restart.mode = RESTART_NEVER;
+	}
+}
+
 void manifest_free(struct manifest *manifest)
 {
 	for (size_t i = 0; i < manifest->count; i++) {
@@ -429,7 +440,7 @@ void manifest_free(struct manifest *manifest)
 		for (size_t j = 0; j < pipeline->count; j++) {
 			free(pipeline->stages[j].name);
 			free(pipeline->stages[j].run);
-			graph_free(&pipeline->stages[j]);
+			edges_free(&pipeline->stages[j]);
 			settings_free(&pipeline->stages[j].settings);
 		}
 		free(pipeline->stages);

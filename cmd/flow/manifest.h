@@ -139,6 +139,9 @@ bool manifest_study(struct manifest *manifest, const char *path);
  */
 void manifest_load(struct manifest *manifest, const char *path, struct mistakes *mistakes);
 
+/* As if every pipeline and every stage had `restart: never`. The report command keeps what the flow has. */
+void manifest_restart_never(struct manifest *manifest);
+
 void manifest_free(struct manifest *manifest);
 
 #endif

@@ -366,13 +366,11 @@ bool port_work(struct port *port)
 
 void port_died(struct port *port, bool well)
 {
-	int unread = 0;
-
 	ev_timer_stop(EV_DEFAULT_ & port->look);
-	if (port_mode(port) == PORT_UNKNOWN && port->fed > port->base &&
-	    ioctl(port->child->in, FIONREAD, &unread) == 0 && (uint64_t)unread < port->fed - port->base)
-		port->plain = true;
+	port->plain |= port_mode(port) == PORT_UNKNOWN && pump_has_read(port);
 	pump_drain(port, well);
+	if (port->in && port_mode(port) == PORT_PLAIN && port->fed > ring_tail(port->in, port->plan->slot))
+		ring_release(port->in, port->plan->slot, port->fed);
 	if (!port->plan->paged)
 		return;
 	restore(port);

@@ -111,6 +111,8 @@ void port_wake_writer(struct port *port);
 void port_wake_all(struct port *port);
 
 /* pump.c */
+/* Somebody has read the pipe that it is fed by. */
+bool pump_has_read(const struct port *port);
 bool pump_feed(struct port *port);
 bool pump_take(struct port *port);
 /* Takes all that is left in the pipe of a process that is gone, for good if it ended well. */

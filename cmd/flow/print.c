@@ -8,8 +8,9 @@
 
 #include "cmd/flow/command.h"
 #include "cmd/flow/manifest.h"
+#include "cmd/flow/script.h"
 #include "cmd/flow/select.h"
-#include "cmd/flow/shell.h"
+#include "cmd/flow/settings.h"
 #include "common/memory.h"
 #include "common/message.h"
 #include "common/text.h"
@@ -21,89 +22,55 @@ static const struct option_program program = {
 	.most = 1,
 };
 
-static void add_quoted(struct text *script, const char *word)
+/* Stages that read one after the other, as they stand: a pipeline of the shell. */
+static bool is_line(const struct manifest_pipeline *pipeline)
 {
-	text_add_char(script, '\'');
-	for (; *word; word++)
-		if (*word == '\'')
-			text_add_string(script, "'\\''");
-		else
-			text_add_char(script, *word);
-	text_add_char(script, '\'');
+	for (size_t i = 0; i < pipeline->count; i++) {
+		const struct manifest_stage *stage = &pipeline->stages[i];
+
+		if ((stage->from_count > 0) != (i > 0))
+			return false;
+		for (size_t j = 0; j < stage->from_count; j++)
+			if (stage->from[j].stage != i - 1)
+				return false;
+	}
+	return true;
 }
 
-static void add_tabs(struct text *script, size_t count)
+static void add_stages(struct text *script, const struct manifest_pipeline *pipeline, size_t tabs)
 {
-	for (; count > 0; count--)
-		text_add_char(script, '\t');
-}
+	for (size_t i = 0; i < pipeline->count; i++) {
+		const struct manifest_stage *stage = &pipeline->stages[i];
 
-/* A comment is one line. */
-static void add_comment(struct text *script, const char *words, const char *subject)
-{
-	text_addf(script, "# %s", words);
-	for (; *subject; subject++)
-		text_add_char(script, *subject == '\n' ? ' ' : *subject);
-	text_add_char(script, '\n');
-}
-
-/* The variables that the level sets itself: those behind the first `inherited`. */
-static void add_env(struct text *script, const struct manifest_settings *settings, size_t inherited, size_t tabs)
-{
-	for (size_t i = inherited; i < settings->env.count; i++) {
-		const char *entry = settings->env.items[i], *value = strchr(entry, '=') + 1;
-
-		add_tabs(script, tabs);
-		text_addf(script, "export %.*s", (int)(value - entry), entry);
-		if (*settings->secrets.items[i]) {
-			text_add_string(script, "\"$(cat -- ");
-			add_quoted(script, settings->secrets.items[i]);
-			text_add_string(script, ")\"");
-		} else {
-			add_quoted(script, value);
+		if (stage->from_count > 0 && stage->from[0].event) {
+			script_add_tabs(script, tabs + 1);
+			script_add_filter(script, stage, i - 1);
+			text_add_string(script, " |\n");
 		}
-		text_add_char(script, '\n');
+		script_add_tabs(script, tabs + (i > 0));
+		script_add_stage(script, stage, pipeline->settings.env.count, tabs + (i > 0), NULL);
+		text_add_string(script, i + 1 < pipeline->count ? " |\n" : "");
 	}
-}
-
-/* A stage as it may stand between two |; where its text or its env need it, in a subshell. */
-static void add_stage(struct text *script, const struct manifest_stage *stage, size_t inherited, size_t tabs)
-{
-	struct shell shell;
-	bool bare = shell_cut(&shell, stage->run) && shell.count == 1 && !shell.list && !shell.here &&
-	            stage->settings.env.count == inherited;
-
-	add_tabs(script, tabs);
-	if (bare) {
-		text_add(script, stage->run + shell.parts[0].start, shell.parts[0].end - shell.parts[0].start);
-	} else {
-		text_add_string(script, "(\n");
-		add_env(script, &stage->settings, inherited, tabs + 1);
-		add_tabs(script, tabs + 1);
-		text_addf(script, "%s%s", stage->run, stage->run[strlen(stage->run) - 1] == '\n' ? "" : "\n");
-		add_tabs(script, tabs);
-		text_add_char(script, ')');
-	}
-	shell_free(&shell);
 }
 
 static void add_pipeline(struct text *script, const struct manifest *manifest, const struct manifest_pipeline *pipeline,
                          bool alone)
 {
-	size_t inherited = manifest->settings.env.count, own = pipeline->settings.env.count, tabs = own > inherited;
+	size_t inherited = manifest->settings.env.count, own = pipeline->settings.env.count;
+	bool line = is_line(pipeline), inside = own > inherited || (!line && !alone);
 
 	text_add_char(script, '\n');
-	add_comment(script, "pipeline ", pipeline->name);
-	if (tabs > 0)
+	script_add_comment(script, "pipeline ", pipeline->name);
+	if (inside)
 		text_add_string(script, "(\n");
-	add_env(script, &pipeline->settings, inherited, 1);
-	for (size_t i = 0; i < pipeline->count; i++) {
-		add_stage(script, &pipeline->stages[i], own, tabs + (i > 0));
-		text_add_string(script, i + 1 < pipeline->count ? " |\n" : tabs > 0 ? "\n" : "");
-	}
-	if (tabs > 0)
-		text_add_char(script, ')');
-	text_add_string(script, alone ? "\n" : " &\n");
+	script_add_env(script, &pipeline->settings, inherited, 1);
+	if (line)
+		add_stages(script, pipeline, inside);
+	else
+		script_add_graph(script, pipeline, inside);
+	if (inside)
+		text_add_string(script, line ? "\n)" : ")");
+	text_add_string(script, !alone ? " &\n" : line || inside ? "\n" : "");
 }
 
 /* From where the script is run to where the stages are. */
@@ -113,10 +80,67 @@ static void add_directory(struct text *script, const char *path)
 
 	if (strcmp(directory, ".") != 0) {
 		text_add_string(script, "cd -- ");
-		add_quoted(script, directory);
+		script_add_quoted(script, directory);
 		text_add_string(script, " || exit\n");
 	}
 	free(copy);
+}
+
+static bool is_merged(const struct manifest_stage *stage)
+{
+	for (size_t i = 1; i < stage->from_count; i++)
+		if (stage->from[i].stage != stage->from[0].stage)
+			return true;
+	return false;
+}
+
+/* What the shell has no word for, as ", delivery: durable, user: x". */
+static void add_lost_settings(struct text *lost, const struct manifest_stage *stage)
+{
+	static const struct {
+		enum manifest_setting setting;
+		const char *name, *usual;
+	} choices[] = {
+		{SETTING_PROTOCOL, "protocol", "async"},
+		{SETTING_DELIVERY, "delivery", "exact"},
+		{SETTING_WHEN_FULL, "when_full", "block"},
+		{SETTING_ACK, "ack", "none"},
+	};
+	const struct manifest_settings *settings = &stage->settings;
+	bool source = stage->from_count == 0;
+
+	for (size_t i = 0; i < sizeof(choices) / sizeof(choices[0]); i++) {
+		const char *word = settings_word(settings, choices[i].setting);
+		/* protocol is of sources, delivery and when_full are of the others; fast is what the shell does. */
+		bool any = choices[i].setting == SETTING_ACK || source == (choices[i].setting == SETTING_PROTOCOL);
+
+		if (any && strcmp(word, choices[i].usual) != 0 && strcmp(word, "fast") != 0)
+			text_addf(lost, ", %s: %s", choices[i].name, word);
+	}
+	if (settings->user)
+		text_addf(lost, ", user: %s", settings->user);
+	if (settings->origins[SETTING_LIMITS].level != LEVEL_DEFAULT)
+		text_add_string(lost, ", limits");
+}
+
+static void add_lost(struct text *script, const struct manifest_pipeline *pipeline)
+{
+	for (size_t i = 0; i < pipeline->count; i++) {
+		const struct manifest_stage *stage = &pipeline->stages[i];
+		struct text lost = {0};
+
+		add_lost_settings(&lost, stage);
+		if (is_merged(stage))
+			text_add_string(&lost, ", lines of more than 4096 bytes in one piece");
+		if (lost.length > 0) {
+			struct text words = {0};
+
+			text_addf(&words, "not in here: %s.%s: ", pipeline->name, stage->name);
+			script_add_comment(script, words.data, lost.data + 2);
+			text_free(&words);
+		}
+		text_free(&lost);
+	}
 }
 
 static void add_script(struct text *script, const struct manifest *manifest, const struct option_list *only)
@@ -126,11 +150,14 @@ static void add_script(struct text *script, const struct manifest *manifest, con
 	for (size_t i = 0; i < manifest->count; i++)
 		count += select_has(only, manifest->pipelines[i].name);
 	text_add_string(script, "#!/bin/sh\n");
-	add_comment(script, "the flow ", manifest->name);
+	script_add_comment(script, "the flow ", manifest->name);
 	if (manifest->report)
-		add_comment(script, "not in here: report: ", manifest->report);
+		script_add_comment(script, "not in here: report: ", manifest->report);
+	for (size_t i = 0; i < manifest->count; i++)
+		if (select_has(only, manifest->pipelines[i].name))
+			add_lost(script, &manifest->pipelines[i]);
 	add_directory(script, manifest->path);
-	add_env(script, &manifest->settings, 0, 0);
+	script_add_env(script, &manifest->settings, 0, 0);
 	for (size_t i = 0; i < manifest->count; i++)
 		if (select_has(only, manifest->pipelines[i].name))
 			add_pipeline(script, manifest, &manifest->pipelines[i], count == 1);

@@ -36,18 +36,14 @@ char *shell_direct(const char *text)
 	return direct.length > 0 ? text_detach(&direct) : xstrdup(text);
 }
 
-/* The one part of a text that is one command, or NULL. */
-static const struct shell_part *only_part(const struct shell *shell, bool good)
-{
-	return good && shell->count == 1 && !shell->list && !shell->parts[0].reserved ? &shell->parts[0] : NULL;
-}
-
 char *shell_program(const char *text, unsigned *redirected)
 {
 	struct shell shell;
-	const struct shell_part *part = only_part(&shell, shell_cut(&shell, text));
+	const struct shell_part *part = NULL;
 	struct text program = {0};
 
+	if (shell_cut(&shell, text) && shell.count == 1 && !shell.list && !shell.parts[0].reserved)
+		part = &shell.parts[0];
 	*redirected = part ? part->redirected : 0;
 	if (part && part->word < part->word_end) {
 		size_t start = part->word;
@@ -65,5 +61,8 @@ char *shell_program(const char *text, unsigned *redirected)
 		}
 	}
 	shell_free(&shell);
-	return program.length > 0 ? text_detach(&program) : NULL;
+	if (program.length > 0)
+		return text_detach(&program);
+	text_free(&program);
+	return NULL;
 }

@@ -49,8 +49,7 @@ static void look_later(struct port *port, double after)
 	ev_timer_start(EV_DEFAULT_ & port->look);
 }
 
-/* Whether somebody has read the pipe without taking the page. */
-static bool has_read(const struct port *port)
+bool pump_has_read(const struct port *port)
 {
 	int unread = 0;
 
@@ -60,7 +59,7 @@ static bool has_read(const struct port *port)
 
 static void decide(struct port *port)
 {
-	if (has_read(port) && port_mode(port) == PORT_UNKNOWN) {
+	if (pump_has_read(port) && port_mode(port) == PORT_UNKNOWN) {
 		port->plain = true;
 	} else if (port->fed > port->base) {
 		double age = (double)(moment_now() - port->child->started) / (double)UNIT_S;

@@ -3,16 +3,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cmd/flow/settings.h"
 #include "cmd/flow/shell.h"
 #include "common/memory.h"
-
-static const char *const acks[] = {[ACK_NONE] = "none", [ACK_PAGE] = "page", [ACK_LINES] = "lines", [ACK_EOF] = "eof"};
-static const char *const when_fulls[] = {
-	[WHEN_FULL_BLOCK] = "block",
-	[WHEN_FULL_DROP_OLDEST] = "drop-oldest",
-	[WHEN_FULL_DROP_NEWEST] = "drop-newest",
-	[WHEN_FULL_SPILL] = "spill",
-};
 
 /* A stage, and what its rules are about. */
 struct view {
@@ -82,10 +75,22 @@ static struct place own_place(const struct view *view, enum manifest_setting set
 	return is_own(view, setting) ? view->settings->origins[setting].place : view->stage->place;
 }
 
+/* Programs of which everybody knows that they write more or fewer lines than they read. */
+static bool is_uneven(const char *program)
+{
+	static const char *const programs[] = {"comm", "egrep", "fgrep", "fold", "grep", "head",
+	                                       "shuf", "sort",  "tail",  "uniq", "wc",   "xargs"};
+
+	for (size_t i = 0; i < sizeof(programs) / sizeof(programs[0]); i++)
+		if (strcmp(programs[i], program) == 0)
+			return true;
+	return false;
+}
+
 static void check_ack(const struct rules *rules, struct view *view)
 {
 	struct manifest_settings *settings = view->settings;
-	const char *word = acks[settings->ack];
+	const char *word = settings_word(settings, SETTING_ACK);
 	struct place place = own_place(view, SETTING_ACK);
 
 	if (settings->ack != ACK_LINES && settings->ack != ACK_EOF)
@@ -103,6 +108,10 @@ static void check_ack(const struct rules *rules, struct view *view)
 		mistakes_add(rules->mistakes, place,
 		             "'ack: lines' counts what '%s' writes, but its standard output is redirected",
 		             view->stage->name);
+	} else if (settings->ack == ACK_LINES && view->program && is_uneven(view->program)) {
+		mistakes_warn(rules->mistakes, place,
+		              "'ack: lines' is for one line out for each line in, and '%s' does not do that: use eof",
+		              view->program);
 	}
 }
 
@@ -111,7 +120,8 @@ static void check_sync(const struct rules *rules, const struct view *view)
 	const struct manifest_settings *settings = view->settings;
 	const struct manifest_origin *protocol;
 
-	if (!view->sync)
+	/* A source that nobody reads has nobody to wait for. */
+	if (!view->sync || (view->source && view->readers == 0))
 		return;
 	protocol = &view->sync->origins[SETTING_PROTOCOL];
 	if (!view->ours && settings->ack == ACK_NONE)
@@ -131,7 +141,7 @@ static void check_sync(const struct rules *rules, const struct view *view)
 		mistakes_add(
 			rules->mistakes, nearer(protocol, &settings->origins[SETTING_WHEN_FULL]),
 			"'protocol: sync' does not go with 'when_full: %s': one event at a time never fills anything",
-			when_fulls[settings->when_full]);
+			settings_word(settings, SETTING_WHEN_FULL));
 }
 
 /* What a plain pipe cannot do. */
@@ -147,7 +157,7 @@ static void check_fast(const struct rules *rules, const struct view *views, cons
 		mistakes_add(rules->mistakes,
 		             nearer(&settings->origins[SETTING_DELIVERY], &settings->origins[SETTING_WHEN_FULL]),
 		             "'when_full: %s' does not go with 'delivery: fast': a plain pipe can only block",
-		             when_fulls[settings->when_full]);
+		             settings_word(settings, SETTING_WHEN_FULL));
 	for (size_t i = 0; i < stage->from_count && !why; i++) {
 		const struct view *from = &views[stage->from[i].stage];
 

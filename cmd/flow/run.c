@@ -23,9 +23,11 @@
 #include "cmd/flow/manager.h"
 #include "cmd/flow/manifest.h"
 #include "cmd/flow/orphans.h"
+#include "cmd/flow/moment.h"
 #include "cmd/flow/pipeline.h"
 #include "cmd/flow/report.h"
 #include "cmd/flow/select.h"
+#include "cmd/flow/service.h"
 #include "cmd/flow/tools.h"
 #include "common/json.h"
 #include "common/json_text.h"
@@ -34,6 +36,7 @@
 #include "common/option.h"
 #include "common/spawn.h"
 #include "common/text.h"
+#include "common/unit.h"
 
 static const struct option_program program = {
 	.name = "pype run",
@@ -43,6 +46,9 @@ static const struct option_program program = {
 };
 
 enum { EVENTS_MOST = 4 << 20 };
+
+/* What is left of a runner that was killed has this long to end; looked at this often. Nanoseconds. */
+static const int64_t lock_patience = 2 * UNIT_S, lock_again = 20 * UNIT_MS;
 
 struct run {
 	struct manifest manifest;
@@ -55,6 +61,7 @@ struct run {
 	unsigned stops; /* how often it was told to stop */
 	char **environment; /* of the report command */
 	struct report report;
+	struct service service;
 	struct json_want want;
 	int event_slot, source_slot, message_slot;
 	struct ev_signal signals[3];
@@ -92,6 +99,7 @@ static void say(struct run *run, const char *event, size_t length)
 			if (!json_string_is(name->at, name->length, hearings[i].name, strlen(hearings[i].name)))
 				continue;
 			hearings[i].say("%s: %s", source.data, message.data);
+			service_hear(&run->service, hearings[i].name, source.data);
 			if (hearings[i].report)
 				report_add(&run->report, event, length);
 		}
@@ -161,10 +169,46 @@ static void make_directory(const char *path)
 		fail("cannot make the directory '%s':", path);
 }
 
-static void open_state(struct run *run, const char *asked)
+/* False: another process holds it. */
+static bool wait_for_lock(struct run *run)
+{
+	const struct timespec again = {.tv_nsec = lock_again};
+	int64_t start = moment_now();
+
+	while (flock(run->lock, LOCK_EX | LOCK_NB) < 0) {
+		if (errno != EWOULDBLOCK)
+			fail("cannot lock '%s/lock':", run->state);
+		if (moment_now() - start >= lock_patience)
+			return false;
+		nanosleep(&again, NULL);
+	}
+	return true;
+}
+
+static void take_lock(struct run *run)
 {
 	struct text path = {0};
 	char owner[32] = "";
+
+	text_addf(&path, "%s/lock", run->state);
+	run->lock = open(path.data, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	if (run->lock < 0)
+		fail("cannot open '%s':", path.data);
+	if (!wait_for_lock(run)) {
+		if (read(run->lock, owner, sizeof(owner) - 1) < 0)
+			owner[0] = '\0';
+		fail("the flow runs already, as process %ld (state directory '%s')", strtol(owner, NULL, 10),
+		     run->state);
+	}
+	snprintf(owner, sizeof(owner), "%d\n", (int)getpid());
+	if (ftruncate(run->lock, 0) < 0 || pwrite(run->lock, owner, strlen(owner), 0) < 0)
+		fail("cannot write to '%s':", path.data);
+	text_free(&path);
+}
+
+static void open_state(struct run *run, const char *asked)
+{
+	struct text path = {0};
 
 	if (asked)
 		text_add_string(&path, asked);
@@ -177,23 +221,8 @@ static void open_state(struct run *run, const char *asked)
 	text_clear(&path);
 	text_addf(&path, "%s/dead-letters", run->state);
 	make_directory(path.data);
-	text_clear(&path);
-	text_addf(&path, "%s/lock", run->state);
-	run->lock = open(path.data, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-	if (run->lock < 0)
-		fail("cannot open '%s':", path.data);
-	if (flock(run->lock, LOCK_EX | LOCK_NB) < 0) {
-		if (errno != EWOULDBLOCK)
-			fail("cannot lock '%s':", path.data);
-		if (read(run->lock, owner, sizeof(owner) - 1) < 0)
-			owner[0] = '\0';
-		fail("the flow runs already, as process %ld (state directory '%s')", strtol(owner, NULL, 10),
-		     run->state);
-	}
-	snprintf(owner, sizeof(owner), "%d\n", (int)getpid());
-	if (ftruncate(run->lock, 0) < 0 || pwrite(run->lock, owner, strlen(owner), 0) < 0)
-		fail("cannot write to '%s':", path.data);
 	text_free(&path);
+	take_lock(run);
 	run->events = open_events(run->state);
 	if (run->events < 0)
 		fail("cannot open '%s/events.ndjson':", run->state);
@@ -284,6 +313,7 @@ void run_pipeline_done(struct run *run)
 			ev_ref(EV_DEFAULT);
 			ev_signal_stop(EV_DEFAULT_ & run->signals[i]);
 		}
+	service_stop(&run->service);
 	report_end(&run->report);
 	/* This timer does not keep the loop alive: the report command does, as long as it runs. */
 	ev_timer_set(&run->patience, (double)run->manifest.settings.stop_timeout / 1e9, 0.);
@@ -299,6 +329,7 @@ static void on_signal(EV_P_ ev_signal *watcher, int events)
 	(void)EV_A;
 	(void)events;
 	message_info("%s", happening == PIPELINE_STOP ? "stopping" : "stopping at once");
+	service_stop(&run->service);
 	for (size_t i = 0; i < run->count; i++)
 		pipeline_handle(&run->pipelines[i], happening);
 }
@@ -333,6 +364,7 @@ static void start_all(struct run *run, const struct option_list *only)
 	}
 	ev_init(&run->patience, on_patience);
 	run->patience.data = run;
+	service_init(&run->service, &run->manifest, only);
 	report_init(&run->report, &run->manifest, run->environment, run->files);
 	run->pipelines = xcalloc(run->manifest.count, sizeof(*run->pipelines));
 	for (size_t i = 0; i < run->manifest.count; i++)
@@ -354,6 +386,7 @@ static int end_all(struct run *run)
 	}
 	free(run->pipelines);
 	report_free(&run->report);
+	service_free(&run->service);
 	json_want_free(&run->want);
 	manifest_free(&run->manifest);
 	free(run->state);
@@ -369,9 +402,11 @@ int run_command(char **argv)
 	struct run run = {0};
 	struct option_list only = {0};
 	char *state = NULL;
+	bool once = false;
 	struct option options[] = {
 		OPTION_STRING('d', "state", "DIR", &state,
 	                      "where the flow keeps what it must not forget (.pype beside FLOW)"),
+		OPTION_FLAG(0, "once", &once, "start nothing again: a failure ends its pipeline"),
 		OPTION_LIST(0, "only", "PIPELINE", &only, "run this pipeline and no other; may be repeated"),
 		OPTION_END,
 	};
@@ -383,6 +418,8 @@ int run_command(char **argv)
 	if (!manifest_read(&run.manifest, operands[0] ? operands[0] : "flow.yaml"))
 		return STATUS_POINTLESS;
 	select_check(&only, &run.manifest);
+	if (once)
+		manifest_restart_never(&run.manifest);
 	if (option_checking())
 		return STATUS_OK;
 	run.event_slot = json_want_path(&run.want, ".event", &mistake);

@@ -243,6 +243,38 @@ static const struct schema_key settings_keys[] = {
 	{0},
 };
 
+const char *settings_word(const struct manifest_settings *settings, enum manifest_setting setting)
+{
+	static const char *const deliveries[] = {
+		[DELIVERY_EXACT] = "exact", [DELIVERY_FAST] = "fast", [DELIVERY_DURABLE] = "durable"};
+	static const char *const protocols[] = {[PROTOCOL_ASYNC] = "async", [PROTOCOL_SYNC] = "sync"};
+	static const char *const when_fulls[] = {
+		[WHEN_FULL_BLOCK] = "block",
+		[WHEN_FULL_DROP_OLDEST] = "drop-oldest",
+		[WHEN_FULL_DROP_NEWEST] = "drop-newest",
+		[WHEN_FULL_SPILL] = "spill",
+	};
+	static const char *const acks[] = {
+		[ACK_NONE] = "none", [ACK_PAGE] = "page", [ACK_LINES] = "lines", [ACK_EOF] = "eof"};
+	static const char *const fsyncs[] = {
+		[FSYNC_INTERVAL] = "interval", [FSYNC_ALWAYS] = "always", [FSYNC_NEVER] = "never"};
+
+	switch (setting) {
+	case SETTING_DELIVERY:
+		return deliveries[settings->delivery];
+	case SETTING_PROTOCOL:
+		return protocols[settings->protocol];
+	case SETTING_WHEN_FULL:
+		return when_fulls[settings->when_full];
+	case SETTING_ACK:
+		return acks[settings->ack];
+	case SETTING_FSYNC:
+		return fsyncs[settings->fsync];
+	default:
+		return NULL;
+	}
+}
+
 static void note_origin(struct manifest_settings *settings, const struct node *key)
 {
 	static const char *const names[] = {

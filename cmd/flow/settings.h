@@ -14,6 +14,9 @@
 void settings_read(const struct schema *schema, const struct node *node, const char *what,
                    const struct schema_part *own, struct manifest_settings *settings);
 
+/* The word of a setting that is a choice: "exact". NULL for the other settings. */
+const char *settings_word(const struct manifest_settings *settings, enum manifest_setting setting);
+
 /* The defaults; the level is that of the flow. */
 void settings_init(struct manifest_settings *settings);
 /* Those of the next level in: what it does not set itself stays so. */

@@ -49,13 +49,15 @@ static const char *get(char *const *environment, const char *name)
 
 char **tools_environment(const struct option_list *env)
 {
+	static const char not_theirs[] = "NOTIFY_SOCKET=";
 	struct option_list environment = {0};
 	struct text path = {0};
 	char *directory = tools_directory();
 	const char *inherited;
 
 	for (char **entry = environ; *entry; entry++)
-		put(&environment, xstrdup(*entry));
+		if (strncmp(*entry, not_theirs, sizeof(not_theirs) - 1) != 0)
+			put(&environment, xstrdup(*entry));
 	for (size_t i = 0; i < env->count; i++)
 		put(&environment, xstrdup(env->items[i]));
 	inherited = environment.count > 0 ? get(environment.items, "PATH") : NULL;

@@ -11,7 +11,8 @@ char *tools_directory(void);
 
 /*
  * The environment of a stage: this process's with env ("NAME=VALUE", the last of a name wins) put in, and
- * tools_directory first in PATH, so that a stage finds the tools that belong to this pype.
+ * tools_directory first in PATH, so that a stage finds the tools that belong to this pype. NOTIFY_SOCKET is not
+ * handed on (notify.h), unless env sets it.
  */
 char **tools_environment(const struct option_list *env);
 void tools_environment_free(char **environment);

@@ -1,6 +1,6 @@
-// with: cmd/flow/manifest.c cmd/flow/settings.c cmd/flow/graph.c cmd/flow/rules.c cmd/flow/host.c cmd/flow/schema.c cmd/flow/document.c cmd/flow/node.c cmd/flow/mistakes.c cmd/flow/shell.c cmd/flow/program.c cmd/flow/scanner.c cmd/flow/restart.c common/text.c common/memory.c common/message.c common/option.c common/unit.c -lyaml
+// with: cmd/flow/manifest.c cmd/flow/settings.c cmd/flow/edges.c cmd/flow/rules.c cmd/flow/host.c cmd/flow/schema.c cmd/flow/document.c cmd/flow/node.c cmd/flow/mistakes.c cmd/flow/shell.c cmd/flow/program.c cmd/flow/scanner.c cmd/flow/restart.c common/text.c common/memory.c common/message.c common/option.c common/unit.c -lyaml
 /*
- * manifest: any text. Whatever is said of it has a place in it; what is accepted is a line of stages with all they need.
+ * manifest: any text. Whatever is said of it has a place in it; what is accepted is a graph of stages with all they need.
  */
 #include <stdint.h>
 #include <stdio.h>
@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "cmd/flow/manifest.h"
+#include "cmd/flow/settings.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -21,8 +22,9 @@ static void check(bool holds)
 
 static void check_settings(const struct manifest_settings *settings, size_t inherited)
 {
-	check(settings->delivery == DELIVERY_FAST && settings->protocol == PROTOCOL_ASYNC);
-	check(settings->when_full == WHEN_FULL_BLOCK);
+	check(settings_word(settings, SETTING_DELIVERY) && settings_word(settings, SETTING_WHEN_FULL));
+	check(settings->quota >= 1 << 20 && (!settings->user || *settings->user));
+	check(settings->limits.files >= 0 && settings->limits.processes >= 0 && settings->limits.cpu >= 0);
 	check(settings->restart.min > 0 && settings->restart.min <= settings->restart.max);
 	check(settings->restart.limit > 0 && settings->restart.limit <= RESTART_LIMIT_MAX);
 	check(settings->restart.within > 0 && settings->restart.reset > 0);
@@ -43,13 +45,15 @@ static void check_pipeline(const struct manifest *manifest, const struct manifes
 {
 	check_name(pipeline->name);
 	check_settings(&pipeline->settings, manifest->settings.env.count);
-	check(pipeline->count > 0 && pipeline->count <= MANIFEST_MOST);
+	check(pipeline->linked && pipeline->count > 0 && pipeline->count <= MANIFEST_MOST);
 	for (size_t i = 0; i < pipeline->count; i++) {
 		const struct manifest_stage *stage = &pipeline->stages[i];
 
 		check_name(stage->name);
 		check(*stage->run && stage->place.line > 0 && stage->place.column > 0);
-		check(stage->from_count == (i > 0) && (i == 0 || stage->from[0] == i - 1));
+		check(stage->from_count <= MANIFEST_EDGES && (i > 0 || stage->from_count == 0));
+		for (size_t j = 0; j < stage->from_count; j++)
+			check(stage->from[j].stage < i && (!stage->from[j].event || *stage->from[j].event));
 		check_settings(&stage->settings, pipeline->settings.env.count);
 		for (size_t j = 0; j < i; j++)
 			check(strcmp(stage->name, pipeline->stages[j].name) != 0);

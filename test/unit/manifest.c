@@ -1,4 +1,4 @@
-// with: cmd/flow/manifest.c cmd/flow/settings.c cmd/flow/graph.c cmd/flow/rules.c cmd/flow/host.c cmd/flow/schema.c cmd/flow/document.c cmd/flow/node.c cmd/flow/mistakes.c cmd/flow/shell.c cmd/flow/program.c cmd/flow/scanner.c cmd/flow/restart.c
+// with: cmd/flow/manifest.c cmd/flow/settings.c cmd/flow/edges.c cmd/flow/rules.c cmd/flow/host.c cmd/flow/schema.c cmd/flow/document.c cmd/flow/node.c cmd/flow/mistakes.c cmd/flow/shell.c cmd/flow/program.c cmd/flow/scanner.c cmd/flow/restart.c
 /*
  * manifest: what a text becomes: defaults, inheritance, names, order, places.
  */
@@ -33,7 +33,7 @@ static void load(struct manifest *manifest, const char *text, struct text *said)
 	close(fd);
 }
 
-/* The names, reads and texts of a pipeline: "a=cat b(a)=sort ". */
+/* The names, reads and texts of a pipeline: "a=cat b(a)(a.x)=sort ". */
 static void describe(const struct manifest_pipeline *pipeline, struct text *result)
 {
 	text_clear(result);
@@ -42,7 +42,8 @@ static void describe(const struct manifest_pipeline *pipeline, struct text *resu
 
 		text_add_string(result, stage->name);
 		for (size_t j = 0; j < stage->from_count; j++)
-			text_addf(result, "(%s)", pipeline->stages[stage->from[j].stage].name);
+			text_addf(result, "(%s%s%s)", pipeline->stages[stage->from[j].stage].name,
+			          stage->from[j].event ? "." : "", stage->from[j].event ? stage->from[j].event : "");
 		text_addf(result, "=%s ", stage->run);
 	}
 }
@@ -71,6 +72,10 @@ static const struct {
          "a=x b(a)=y | y; y c(b)=z "},
 	{"{\"pipelines\": {\"p\": {\"stages\": {\"a\": \"x\", \"b\": {\"run\": \"y\", \"from\": \"a\"}}}}}",
          "a=x b(a)=y "},
+	{"pipelines: {p: {stages: {d: {run: x, from: [c.x, a, c.y z]}, c: {run: x, from: [b.\"q.'r', a.1]}, a: x, "
+         "b: {run: y}}}}",
+         "a=x b=y c(b.\"q.'r')(a.1)=x d(c.x)(a)(c.y z)=x "},
+	{"pipelines: {p: {stages: {a: x, b: {run: x, from: a.}}}}", "a=x b=x 1:50 no event behind the '.' of 'a.';"},
 };
 
 /* Where the stages of the pipeline begin. */
@@ -128,6 +133,44 @@ static void check_settings(struct tap *tap, const struct manifest *manifest)
 	               strcmp(a->env.items[2], "B=3") == 0 && strcmp(a->env.items[3], "C=no") == 0,
 	       "env: outermost first, plain words as they are");
 	tap_ok(tap, a->secrets.count == 4 && !*a->secrets.items[0], "env: no secrets");
+}
+
+static const char graph_text[] =
+	"ack: lines\n"
+	"limits: {memory: 1G, core: 0}\n"
+	"pipelines:\n"
+	"  p:\n"
+	"    protocol: sync\n"
+	"    user: u:g\n"
+	"    stages:\n"
+	"      source: {run: pype-cron, limits: {memory: 2M, files: 9, no_new_privs: true}}\n"
+	"      tool: {run: pype-jq ., from: source, delivery: durable, fsync: always, quota: 2M}\n"
+	"      other: {run: x, from: source, limits: {cpu: 90s, processes: 7, file_size: 4k, core: 1M}, user: v}\n";
+
+/* The settings that came with graphs. */
+static void check_graph(struct tap *tap, const struct manifest *manifest)
+{
+	const struct manifest_pipeline *p = &manifest->pipelines[0];
+	const struct manifest_settings *source = &p->stages[0].settings, *tool = &p->stages[1].settings;
+	const struct manifest_settings *other = &p->stages[2].settings, *flow = &manifest->settings;
+
+	tap_ok(tap, p->linked && p->count == 3 && source->protocol == PROTOCOL_SYNC, "linked, in lock step");
+	tap_ok(tap, flow->ack == ACK_LINES && source->ack == ACK_NONE && tool->ack == ACK_NONE, "ack: who has none");
+	tap_ok(tap, other->ack == ACK_LINES && other->origins[SETTING_ACK].level == LEVEL_FLOW, "ack: who has it");
+	tap_ok(tap, tool->delivery == DELIVERY_DURABLE && other->delivery == DELIVERY_EXACT, "delivery");
+	tap_ok(tap, tool->fsync == FSYNC_ALWAYS && other->fsync == FSYNC_INTERVAL, "fsync");
+	tap_ok(tap, tool->quota == 2 << 20 && other->quota == 1 << 30, "quota");
+	tap_ok(tap, !flow->user && strcmp(tool->user, "u:g") == 0 && strcmp(other->user, "v") == 0, "user");
+	tap_ok(tap, source->limits.memory == 2 << 20 && source->limits.core == 0 && source->limits.files == 9,
+	       "limits: merged");
+	tap_ok(tap, source->limits.no_new_privs && !other->limits.no_new_privs, "limits: no_new_privs");
+	tap_ok(tap, other->limits.memory == 1 << 30 && other->limits.core == 1 << 20 && other->limits.files == 0,
+	       "limits: inherited");
+	tap_ok(tap, other->limits.cpu == 90 * UNIT_S && other->limits.processes == 7 && other->limits.file_size == 4096,
+	       "limits: units");
+	tap_ok(tap, tool->origins[SETTING_FSYNC].level == LEVEL_STAGE && tool->origins[SETTING_FSYNC].place.line == 9,
+	       "where a setting stands");
+	tap_ok(tap, tool->origins[SETTING_BUFFER].level == LEVEL_DEFAULT, "a default stands nowhere");
 }
 
 /* A file with this content as the value of a variable: the entry, or what is said. */
@@ -205,6 +248,12 @@ int main(void)
 	load(&manifest, settings_text, &said);
 	tap_is(&tap, said.data, said.length, "", 0, "settings: no mistakes");
 	check_settings(&tap, &manifest);
+	tap_ok(&tap, manifest.settings.limits.core == MANIFEST_NO_LIMIT && !manifest.settings.limits.memory,
+	       "no limits");
+	manifest_free(&manifest);
+	load(&manifest, graph_text, &said);
+	tap_is(&tap, said.data, said.length, "", 0, "a graph: no mistakes");
+	check_graph(&tap, &manifest);
 	manifest_free(&manifest);
 	check_many(&tap);
 	check_secret(&tap, "top secret\n", 11, "T=top secret");

@@ -2,6 +2,7 @@
 /*
  * shell: where texts are cut, what the stages are called after, what is refused and where.
  */
+#include <stdlib.h>
 #include <string.h>
 
 #include "cmd/flow/shell.h"
@@ -177,6 +178,48 @@ static void first_word(const char *text, struct text *result)
 	shell_free(&shell);
 }
 
+static const struct {
+	const char *text, *program; /* NULL: there is none that is plain */
+	unsigned redirected;
+} programs[] = {
+	{"pype-jq . ", "pype-jq", 0},
+	{"A=b /usr/bin/pype-jq .", "pype-jq", 0},
+	{"pype  jq .", "pype-jq", 0},
+	{"pype", "pype", 0},
+	{"pype \"jq\"", "pype", 0},
+	{"cat <a >b", "cat", SHELL_INPUT | SHELL_OUTPUT},
+	{"<a cat 2>b", "cat", SHELL_INPUT},
+	{"cat 2>&1 3<a", "cat", 0},
+	{"cat >&2", "cat", SHELL_OUTPUT},
+	{"cat 1>>a", "cat", SHELL_OUTPUT},
+	{"cat 0<a", "cat", SHELL_INPUT},
+	{"cat 10<a", "cat", 0},
+	{"cat '>a' $(echo >b)", "cat", 0},
+	{"cat <<E\n>a\nE\n", "cat", SHELL_INPUT},
+	{"$X a", NULL, 0},
+	{"a | b", NULL, 0},
+	{"a; b", NULL, 0},
+	{"{ a; }", NULL, 0},
+	{"(a)", NULL, 0},
+	{"f() { a; }", NULL, 0},
+	{"a 'b", NULL, 0},
+	{"/bin/ <a", NULL, SHELL_INPUT},
+	{"", NULL, 0},
+};
+
+static void check_program(struct tap *tap, const char *text, const char *wanted, unsigned redirected)
+{
+	unsigned bits;
+	char *program = shell_program(text, &bits);
+
+	if (wanted && program)
+		tap_is(tap, program, strlen(program), wanted, strlen(wanted), text);
+	else
+		tap_ok(tap, !wanted && !program, "no program: %s", text);
+	tap_ok(tap, bits == redirected, "redirected: %s", text);
+	free(program);
+}
+
 int main(void)
 {
 	struct tap tap = {0};
@@ -202,6 +245,8 @@ int main(void)
 			tap_ok(&tap, !simple[i].command && !shell_simple(simple[i].text, &result), "not simple: %s",
 			       simple[i].text);
 	}
+	for (size_t i = 0; i < sizeof(programs) / sizeof(programs[0]); i++)
+		check_program(&tap, programs[i].text, programs[i].program, programs[i].redirected);
 	tap_ok(&tap, shell_cut(&shell, "a; b") && shell.list, "a list");
 	shell_free(&shell);
 	tap_ok(&tap, shell_cut(&shell, "a | b") && !shell.list && !shell.here, "no list, no here-document");

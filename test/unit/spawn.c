@@ -3,6 +3,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <grp.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/prctl.h>
@@ -10,6 +11,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "common/identity.h"
 #include "common/message.h"
 #include "common/spawn.h"
 #include "common/text.h"
@@ -179,33 +181,151 @@ static int wait_for_ever(void *context)
 static int die_first(void *context)
 {
 	const char *failed;
-	pid_t pid = spawn_function(&(struct spawn){.death_signal = SIGKILL}, wait_for_ever, NULL, &failed);
+	struct spawn spawn = {.death_signal = SIGKILL, .identity = context};
+	pid_t pid = spawn_function(&spawn, wait_for_ever, NULL, &failed);
 
-	(void)context;
 	if (write(1, &pid, sizeof(pid)) != sizeof(pid))
 		return 1;
 	raise(SIGKILL);
 	return 0;
 }
 
-static void check_death(struct tap *tap)
+static void check_death(struct tap *tap, struct identity *identity)
 {
 	struct spawn_fd fd = {.child = 1};
 	const char *failed;
-	int ends[2], status;
+	int ends[2], status, waited = 0;
 	pid_t pid, grandchild = 0;
 
 	prctl(PR_SET_CHILD_SUBREAPER, 1);
 	if (pipe2(ends, O_CLOEXEC) < 0)
 		fail("cannot make a pipe:");
 	fd.parent = ends[1];
-	pid = spawn_function(&(struct spawn){.fds = &fd, .fd_count = 1}, die_first, NULL, &failed);
+	pid = spawn_function(&(struct spawn){.fds = &fd, .fd_count = 1}, die_first, identity, &failed);
 	close(ends[1]);
 	tap_ok(tap, read(ends[0], &grandchild, sizeof(grandchild)) == sizeof(grandchild), "a grandchild");
 	tap_ok(tap, waitpid(pid, &status, 0) == pid && WIFSIGNALED(status), "its parent is killed");
-	tap_ok(tap, waitpid(grandchild, &status, 0) == grandchild && WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL,
-	       "so it dies");
+	while (grandchild > 0 && waitpid(grandchild, &status, WNOHANG) == 0 && waited++ < 1000)
+		usleep(10000);
+	tap_ok(tap, waited < 1000 && WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL, "so it dies");
+	if (waited >= 1000)
+		kill(grandchild, SIGKILL);
 	close(ends[0]);
+}
+
+static void check_limits(struct tap *tap)
+{
+	static const struct spawn_limit limits[] = {
+		{RLIMIT_AS, 1 << 30}, {RLIMIT_NOFILE, 32}, {RLIMIT_CPU, 7}, {RLIMIT_FSIZE, 4096}, {RLIMIT_CORE, 0},
+	};
+	static const struct spawn_limit cpu = {RLIMIT_CPU, 1}, files = {RLIMIT_NOFILE, 1 << 30};
+	struct spawn all = {.limits = limits, .limit_count = sizeof(limits) / sizeof(limits[0]), .files = 16};
+	struct text said = {0};
+
+	check(tap, all,
+	      "sed -nE '/^Max (cpu|file size|core|open|address)/{s/^Max //; s/ +/ /g; s/ (bytes|files|seconds) $//; "
+	      "p}' "
+	      "/proc/self/limits",
+	      "cpu time 7 8\nfile size 4096 4096\ncore file size 0 0\nopen files 32 32\naddress space 1073741824 "
+	      "1073741824\n");
+	check(tap, (struct spawn){.files = 16}, "ulimit -Sn; [ $(ulimit -Hn) != 16 ] && echo more", "16\nmore\n");
+	tap_ok(tap,
+	       shell((struct spawn){.limits = &cpu, .limit_count = 1}, "while :; do :; done", &said) == 128 + SIGXCPU,
+	       "too much time: SIGXCPU");
+	tap_ok(tap,
+	       shell((struct spawn){.limits = &cpu, .limit_count = 1}, "trap '' XCPU; while :; do :; done", &said) ==
+	               128 + SIGKILL,
+	       "and then SIGKILL");
+	tap_ok(tap,
+	       shell((struct spawn){.limits = &files, .limit_count = 1}, ":", &said) == -1 && errno == EPERM &&
+	               strcmp(said.data, "cannot set its limits") == 0,
+	       "more than there are");
+	text_free(&said);
+}
+
+static void check_find(struct tap *tap)
+{
+	struct identity identity;
+	const char *failed = "";
+
+	tap_ok(tap, !identity_find(&identity, "no-such-user", NULL, &failed) && !identity.groups && errno == 0,
+	       "unknown");
+	tap_ok(tap, strcmp(failed, "no such user") == 0, "%s", failed);
+	tap_ok(tap, !identity_find(&identity, "root", "no-such-group", &failed) && !identity.groups && errno == 0,
+	       "unknown");
+	tap_ok(tap, strcmp(failed, "no such group") == 0, "%s", failed);
+	tap_ok(tap, !identity_find(&identity, "4000000000", NULL, &failed) && errno == 0, "a number without a group");
+	tap_ok(tap, strcmp(failed, "the user has no entry that names its group") == 0, "%s", failed);
+	tap_ok(tap, !identity_find(&identity, "4294967295", "1", &failed), "no id");
+	tap_ok(tap, !identity_find(&identity, "", "1", &failed), "no name");
+	tap_ok(tap, identity_find(&identity, "4000000000", "4000000001", &failed), "two numbers");
+	tap_ok(tap, identity.user == 4000000000 && identity.group == 4000000001 && identity.count == 1, "as they are");
+	identity_free(&identity);
+	tap_ok(tap, identity_find(&identity, "0", NULL, &failed) && identity.user == 0 && identity.group == 0,
+	       "a number that has an entry");
+	identity_free(&identity);
+	tap_ok(tap, identity_find(&identity, NULL, "daemon", &failed) && identity.user == geteuid(), "a group alone");
+	identity_free(&identity);
+}
+
+/* What is forbidden to those without privileges, by a child without them. */
+static int try_without(void *context)
+{
+	char *const argv[] = {(char[]){"/bin/true"}, NULL};
+	struct spawn_limit files = {RLIMIT_NOFILE, 64};
+	struct spawn spawn = {.argv = argv, .limits = &files, .limit_count = 1};
+	const char *failed = "";
+	struct identity other;
+
+	if (identity_find(&other, "root", NULL, &failed)) {
+		spawn.identity = &other;
+		if (spawn_program(&spawn, &failed) != -1 || errno != EPERM ||
+		    strcmp(failed, "cannot change its user") != 0)
+			return 1;
+	}
+	/* What it is already, it may become. */
+	spawn.identity = context;
+	if (spawn_program(&spawn, &failed) < 0)
+		return 2;
+	files.value = RLIM_INFINITY;
+	return spawn_program(&spawn, &failed) != -1 || strcmp(failed, "cannot set its limits") != 0 ? 3 : 0;
+}
+
+static void check_identity(struct tap *tap)
+{
+	struct identity nobody, other;
+	const gid_t groups[] = {0, 4, 6};
+	const char *failed = "";
+	struct spawn spawn = {.identity = &nobody, .directory = "/", .death_signal = SIGKILL};
+	struct text wanted = {0};
+	int status;
+
+	if (geteuid() != 0 || !identity_find(&nobody, "nobody", NULL, &failed) ||
+	    !identity_find(&other, "nobody", "daemon", &failed)) {
+		tap_ok(tap, true, "not root: no other users # SKIP");
+		return;
+	}
+	setgroups(sizeof(groups) / sizeof(groups[0]), groups);
+	text_addf(&wanted, "%u\n%u\n%u\n", nobody.user, nobody.group, nobody.group);
+	check(tap, spawn, "id -u; id -g; id -G", wanted.data);
+	text_clear(&wanted);
+	text_addf(&wanted, "Uid:\t%1$u\t%1$u\t%1$u\t%1$u\nGid:\t%2$u\t%2$u\t%2$u\t%2$u\nCapEff:\t%3$016d\n",
+	          nobody.user, other.group, 0);
+	spawn.identity = &other;
+	check(tap, spawn, "grep -E '^(Uid|Gid|CapEff)' /proc/self/status", wanted.data);
+	check_death(tap, &nobody);
+	spawn.identity = &nobody;
+	tap_ok(tap, spawn_function(&spawn, try_without, &nobody, &failed) > 0, "a child without privileges");
+	tap_ok(tap, wait(&status) > 0 && status == 0, "can do nothing without them: %d", status);
+	identity_free(&nobody);
+	identity_free(&other);
+	text_free(&wanted);
+}
+
+static void check_privileges(struct tap *tap)
+{
+	check(tap, (struct spawn){0}, "grep NoNewPrivs /proc/self/status", "NoNewPrivs:\t0\n");
+	check(tap, (struct spawn){.no_new_privileges = true}, "grep NoNewPrivs /proc/self/status", "NoNewPrivs:\t1\n");
 }
 
 int main(void)
@@ -227,7 +347,11 @@ int main(void)
 	check_signals(&tap);
 	check_failures(&tap);
 	check_function(&tap);
-	check_death(&tap);
+	check_death(&tap, NULL);
+	check_limits(&tap);
+	check_find(&tap);
+	check_identity(&tap);
+	check_privileges(&tap);
 	fflush(stdout);
 	_exit(tap_end(&tap));
 }

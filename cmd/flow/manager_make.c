@@ -112,11 +112,6 @@ static void make_port(struct manager *manager, size_t number)
 	child->port = &manager->ports[number];
 	if (port_init(child->port, manager, child, manager->setup->plumbing, number, manager->ports) < 0)
 		fail("cannot map the memory of stage '%s':", child->name);
-	/* Its work is done since before this manager began. */
-	if (child->port->finished) {
-		child->state = CHILD_DONE;
-		manager->done++;
-	}
 }
 
 static void make_inlets(struct manager *manager)
@@ -128,6 +123,30 @@ static void make_inlets(struct manager *manager)
 		if (plan->stages[i].in == IN_OWN &&
 		    inlet_init(&manager->inlets[manager->inlet_count++], &manager->ports[i], manager->ports, plan) < 0)
 			fail("cannot map the memory of stage '%s':", manager->children[i].name);
+}
+
+static void make_store(struct manager *manager)
+{
+	if (!manager->setup->plumbing->plan.durable)
+		return;
+	manager->store = xcalloc(1, sizeof(*manager->store));
+	store_open(manager->store, manager);
+}
+
+/* What is there from before this manager began. */
+static void adopt(struct manager *manager)
+{
+	for (size_t i = 0; i < manager->count; i++) {
+		struct child *child = &manager->children[i];
+
+		port_adopt(child->port);
+		if (!child->port->finished)
+			continue;
+		child->state = CHILD_DONE;
+		manager->done++;
+	}
+	for (size_t i = 0; i < manager->inlet_count; i++)
+		inlet_adopt(&manager->inlets[i]);
 }
 
 void manager_make(struct manager *manager)
@@ -154,6 +173,8 @@ void manager_make(struct manager *manager)
 		make_port(manager, i);
 	}
 	make_inlets(manager);
+	make_store(manager);
+	adopt(manager);
 	drain_init(&manager->drain, manager);
 }
 
@@ -162,6 +183,9 @@ void manager_free(struct manager *manager)
 	drain_free(&manager->drain);
 	for (size_t i = 0; i < manager->inlet_count; i++)
 		inlet_free(&manager->inlets[i]);
+	if (manager->store)
+		store_close(manager->store, !manager->stopping && !manager->afresh);
+	free(manager->store);
 	for (size_t i = 0; i < manager->count; i++) {
 		struct child *child = &manager->children[i];
 

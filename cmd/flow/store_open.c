@@ -105,6 +105,7 @@ static void on_found(void *context, const struct journal_record *record)
 	};
 	struct store *store = context;
 
+	store->clean = record->kind == STORE_CLEAN;
 	if (record->kind == STORE_NAMES) {
 		store->other |= record->length != strlen(store->names) ||
 		                memcmp(record->bytes, store->names, record->length) != 0;
@@ -159,6 +160,19 @@ static int on_begun(void *context)
 }
 
 /* Settling. */
+
+/* Nothing in it is of use. What was read of it is forgotten. */
+static void begin_anew(struct store *store, const char *path)
+{
+	for (size_t i = 0; i < store->count; i++) {
+		free(store->stages[i].held);
+		free(store->stages[i].routes);
+		store->stages[i] = (struct store_stage){0};
+	}
+	store->other = store->gap = false;
+	if (journal_turn(&store->journal) < 0 || journal_release(&store->journal, UINT64_MAX) < 0)
+		fail("cannot begin the journal '%s' anew:", path);
+}
 
 static char *path_of(const struct manager *manager)
 {
@@ -227,6 +241,8 @@ void store_open(struct store *store, struct manager *manager)
 	store_timer(store);
 	if (journal_open(&store->journal, &wanted) < 0)
 		fail("cannot open the journal '%s':", path);
+	if (store->other && store->clean)
+		begin_anew(store, path);
 	if (store->other)
 		die("the journal '%s' is of a pipeline with other stages or edges: let the flow run to its end with the "
 		    "manifest as it was, or remove the directory",
@@ -271,6 +287,8 @@ void store_close(struct store *store, bool over)
 	char *path = path_of(store->manager);
 
 	ev_timer_stop(EV_DEFAULT_ & store->again);
+	if (!over && !has_unhandled(store))
+		journal_append(&store->journal, STORE_CLEAN, 0, NULL, 0, NULL);
 	journal_close(&store->journal);
 	if (over)
 		remove_all(path);

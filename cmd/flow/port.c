@@ -267,7 +267,8 @@ int port_prepare(struct port *port)
 		ev_io_start(EV_DEFAULT_ & port->bell_ready);
 		bell_ring(port->bell);
 	}
-	atomic_store(&page->ask, port->manager->setup->plumbing->plan.durable);
+	atomic_store(&page->ask,
+	             port->manager->setup->plumbing->plan.durable || port->child->stage->settings.ack == ACK_PAGE);
 	atomic_store(&page->keeps, PAGE_NOT);
 	atomic_store(&page->flags, (port->manager->setup->plumbing->plan.sync ? PAGE_SYNC : 0) |
 	                                   (atomic_load(&page->marks.sequence) > 0 ? PAGE_RESUMED : 0));

@@ -241,9 +241,13 @@ static bool put_allowed(struct port *port, size_t most)
 /* PIPES: a mark that was newest before a read counts when its output has arrived, at the latest with what is read now. */
 static void note_candidate(struct port *port)
 {
-	if (port_mode(port) == PORT_PIPES && !port->waits_for_candidate)
-		port->waits_for_candidate = page_newest(&port->page->marks, &port->candidate) &&
-		                            port->candidate.out >= port->mark.out;
+	if (port_mode(port) != PORT_PIPES)
+		return;
+	/* Of a mark without output nobody would hear else. */
+	atomic_store(&port->page->ask, 1);
+	if (!port->waits_for_candidate)
+		port->waits_for_candidate =
+			page_newest(&port->page->marks, &port->candidate) && port->candidate.out >= port->mark.out;
 }
 
 static void take_marks(struct port *port)

@@ -498,6 +498,20 @@ END
     [ "$status" -eq 0 ]
 }
 
+@test "a mark that stands for more output than is usually held" {
+    flow <<END
+pipelines:
+  p:
+    stages:
+      source: yes {} | head -n 100000
+      long: {run: "$PYTHON $ROOT/examples/stage.py a=$(printf '%100s' | tr ' ' x)", from: source, ack: page}
+      count: {run: "wc -l >count", from: long}
+END
+    run_flow
+    flow_ends 20
+    [ "$(cat count)" -eq 100000 ]
+}
+
 @test "what a dead runner has left behind is waited for, but not for ever" {
     mkdir .pype
     echo 1234567 >.pype/lock

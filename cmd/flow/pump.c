@@ -321,10 +321,17 @@ static bool read_some(struct port *port)
 	return true;
 }
 
-static bool has_room(const struct port *port)
+/* PIPES: nothing of it counts before more is read: a mark stands for all output up to the one before. */
+static bool waits_for_mark(struct port *port)
+{
+	return port_mode(port) == PORT_PIPES && allowed(port) == 0;
+}
+
+static bool has_room(struct port *port)
 {
 	return port->got.length < HELD || port_mode(port) == PORT_EOF ||
-	       (port->got.length < LONGEST && !memchr(port->got.data, '\n', port->got.length));
+	       (port->got.length < LONGEST &&
+	        (waits_for_mark(port) || !memchr(port->got.data, '\n', port->got.length)));
 }
 
 bool pump_take(struct port *port)

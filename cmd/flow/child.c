@@ -237,6 +237,39 @@ static void term(struct child *child)
 	set_timer(child, kill_after);
 }
 
+static void start_now(struct child *child)
+{
+	set_timer(child, -1);
+	start(child);
+}
+
+static void again(struct child *child)
+{
+	send_signal(child, SIGTERM);
+	child->state = CHILD_AGAIN;
+	set_timer(child, seconds(child->stage->settings.stop_timeout));
+}
+
+static void anew(struct child *child)
+{
+	set_timer(child, -1);
+	if (input_ended(child)) {
+		finish(child);
+		return;
+	}
+	manager_tell_end(child->manager, child);
+	mend_output(child);
+	if (child->drains)
+		start_last(child);
+	else
+		start(child);
+}
+
+static void note_drain(struct child *child)
+{
+	child->drains = true;
+}
+
 static void kill_group(struct child *child)
 {
 	message_warning("%s: does not end on SIGTERM, killed", child->name);
@@ -261,6 +294,17 @@ static action *const table[CHILD_STATES][CHILD_HAPPENINGS] = {
 			[CHILD_DRAIN] = last,
 			[CHILD_STOP] = ask,
 			[CHILD_HURRY] = term,
+			[CHILD_RESTART] = again,
+		},
+	[CHILD_AGAIN] =
+		{
+			[CHILD_ENDED] = anew,
+			[CHILD_FAILED] = anew,
+			[CHILD_REFUSED] = anew,
+			[CHILD_TIMER] = kill_group,
+			[CHILD_DRAIN] = note_drain,
+			[CHILD_STOP] = last,
+			[CHILD_HURRY] = term,
 		},
 	[CHILD_WAIT] =
 		{
@@ -268,6 +312,7 @@ static action *const table[CHILD_STATES][CHILD_HAPPENINGS] = {
 			[CHILD_DRAIN] = start_last,
 			[CHILD_STOP] = finish,
 			[CHILD_HURRY] = finish,
+			[CHILD_RESTART] = start_now,
 		},
 	[CHILD_LAST] =
 		{

@@ -7,10 +7,11 @@
  *
  * What happens is one table of states and events (child.c), its columns:
  *
- *           START   ENDED    FAILED   REFUSED  TIMER   DRAIN       STOP     HURRY
+ *           START   ENDED    FAILED   REFUSED  TIMER   DRAIN       STOP     HURRY    RESTART
  *   DOWN    start                                      finish      finish   finish
- *   UP              ended    retry    give_up          last        ask      term
- *   WAIT                                       start   start_last  finish   finish
+ *   UP              ended    retry    give_up          last        ask      term     again
+ *   AGAIN           anew     anew     anew     kill    note_drain  last     term
+ *   WAIT                                       start   start_last  finish   finish   start_now
  *   LAST            finish   once     lost     term                         term
  *   ENDING          finish   finish   finish   kill                         kill
  *   DONE
@@ -21,6 +22,7 @@
  * DRAIN    the pipeline stops: end when the input does
  * STOP     the same for a source: it is asked by SIGTERM
  * HURRY    end now: SIGTERM, and SIGKILL if that does not help
+ * RESTART  somebody wants another process: SIGTERM, SIGKILL after stop_timeout, and however it ends it is no failure
  */
 #ifndef PYPE_FLOW_CHILD_H
 #define PYPE_FLOW_CHILD_H
@@ -35,7 +37,7 @@
 #include "cmd/flow/tail.h"
 #include "common/option.h"
 
-enum child_state { CHILD_DOWN, CHILD_UP, CHILD_WAIT, CHILD_LAST, CHILD_ENDING, CHILD_DONE, CHILD_STATES };
+enum child_state { CHILD_DOWN, CHILD_UP, CHILD_AGAIN, CHILD_WAIT, CHILD_LAST, CHILD_ENDING, CHILD_DONE, CHILD_STATES };
 
 enum child_happening {
 	CHILD_START,
@@ -46,6 +48,7 @@ enum child_happening {
 	CHILD_DRAIN,
 	CHILD_STOP,
 	CHILD_HURRY,
+	CHILD_RESTART,
 	CHILD_HAPPENINGS,
 };
 
@@ -75,6 +78,7 @@ struct child {
 	int status; /* of waitpid, of the last one */
 	bool asked; /* the last one was sent a signal from here */
 	bool source;
+	bool drains; /* the pipeline began to drain while this one was to be replaced */
 	bool last_start; /* it was started once more while the pipeline drains */
 	uint64_t starts;
 	int64_t started; /* monotonic nanoseconds */

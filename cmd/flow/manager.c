@@ -231,20 +231,37 @@ static void abandon(struct manager *manager)
 	_exit(MANAGER_BADLY);
 }
 
+static void manager_restart_stage(struct manager *manager, const char *name)
+{
+	for (size_t i = 0; i < manager->count; i++)
+		if (strcmp(manager->children[i].stage->name, name) == 0)
+			child_handle(&manager->children[i], CHILD_RESTART);
+}
+
 static void on_channel(EV_P_ ev_io *watcher, int events)
 {
 	struct manager *manager = watcher->data;
-	char order;
-	ssize_t n = recv(watcher->fd, &order, 1, MSG_DONTWAIT);
+	char order[1 + MANIFEST_NAME + 1];
+	ssize_t n = recv(watcher->fd, order, sizeof(order) - 1, MSG_DONTWAIT);
 
 	(void)EV_A;
 	(void)events;
 	if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR))
 		abandon(manager);
-	else if (n == 1 && order == MANAGER_STOP)
+	if (n <= 0)
+		return;
+	order[n] = '\0';
+	switch (order[0]) {
+	case MANAGER_STOP:
 		stop(manager);
-	else if (n == 1)
+		break;
+	case MANAGER_HURRY:
 		hurry(manager);
+		break;
+	case MANAGER_RESTART:
+		manager_restart_stage(manager, order + 1);
+		break;
+	}
 }
 
 static void on_term(EV_P_ ev_signal *watcher, int events)

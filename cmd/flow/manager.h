@@ -2,7 +2,7 @@
  * manager: the process that runs one pipeline.
  *
  * The flow process forks it (run.c) and hears from it over a socket: every happening as one
- * message; it says back what to do (enum manager_order), a byte each. When the flow process dies, the
+ * message; it says back what to do, a message each: an enum manager_order, and bytes that belong to it. When the flow process dies, the
  * socket ends, and the manager takes its pipeline down with it.
  *
  * It makes all pipes and keeps both ends of each, starts the stages from the last to the first, and
@@ -24,6 +24,7 @@ struct manager;
 enum manager_order {
 	MANAGER_STOP = 's', /* end the source, let the rest drain */
 	MANAGER_HURRY = 'h', /* end all now; once more: kill */
+	MANAGER_RESTART = 'r', /* a stage, whose name follows: end its process and start another */
 };
 
 /* The exit status of a manager, by the rule for all programs: 1 asks for a restart, as does death by a signal. */

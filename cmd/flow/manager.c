@@ -166,6 +166,7 @@ static void make_children(struct manager *manager)
 
 		if (child_init(child, manager, &pipeline->stages[i], pipeline->name) < 0)
 			fail("cannot set up stage '%s':", pipeline->stages[i].name);
+		tail_keep(&child->tail, manager->setup->state);
 		child->command = shell_direct(pipeline->stages[i].run);
 		make_environment(manager, child);
 	}

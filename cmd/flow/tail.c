@@ -3,18 +3,31 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "common/json_text.h"
 #include "common/memory.h"
+#include "common/unit.h"
 
 void tail_init(struct tail *tail, const char *name, int fd)
 {
 	*tail = (struct tail){.name = name, .fd = fd};
 }
 
+void tail_keep(struct tail *tail, const char *state)
+{
+	struct text directory = {0};
+
+	text_addf(&directory, "%s/logs", state);
+	log_file_init(&tail->log, directory.data, tail->name, "log", LOG_FILE_STDERR);
+	text_free(&directory);
+}
+
 void tail_free(struct tail *tail)
 {
+	if (tail->log.path)
+		log_file_free(&tail->log);
 	for (size_t i = 0; i < TAIL_LINES; i++)
 		free(tail->lines[i]);
 }
@@ -30,20 +43,35 @@ static size_t own_name(const struct tail *tail)
 	return length + 2;
 }
 
+static void add_time(struct text *line)
+{
+	struct timespec now;
+	struct tm date;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	gmtime_r(&now.tv_sec, &date);
+	text_addf(line, "%04d-%02d-%02dT%02d:%02d:%02d.%03dZ ", date.tm_year + 1900, date.tm_mon + 1, date.tm_mday,
+	          date.tm_hour, date.tm_min, date.tm_sec, (int)(now.tv_nsec / UNIT_MS));
+}
+
 static void end_line(struct tail *tail)
 {
 	struct text line = {0};
+	size_t time;
 	size_t name = own_name(tail);
 	ssize_t n;
 
-	text_init(&line);
+	add_time(&line);
+	time = line.length;
 	if (name == 0)
 		text_addf(&line, "%s: ", tail->name);
 	text_add(&line, tail->part, tail->length);
 	text_add_char(&line, '\n');
 	do
-		n = write(STDERR_FILENO, line.data, line.length);
+		n = write(STDERR_FILENO, line.data + time, line.length - time);
 	while (n < 0 && errno == EINTR);
+	if (tail->log.path)
+		log_file_add(&tail->log, line.data, line.length);
 	text_free(&line);
 	free(tail->lines[tail->next]);
 	tail->lines[tail->next] =

@@ -3,12 +3,15 @@
  *
  * Each line goes to the runner's stderr in one write(2), behind "NAME: " unless it begins with that already
  * (as the lines of pype's own programs do, message.h). A line over TAIL_LINE bytes is passed on in parts.
+ *
+ * It also goes to STATE/logs/NAME.log, with the time in front (UTC): "2026-11-23T10:00:00.000Z NAME: line".
  */
 #ifndef PYPE_FLOW_TAIL_H
 #define PYPE_FLOW_TAIL_H
 
 #include <stddef.h>
 
+#include "cmd/flow/log_file.h"
 #include "common/text.h"
 
 enum {
@@ -24,9 +27,12 @@ struct tail {
 	size_t length;
 	char *lines[TAIL_LINES]; /* a ring */
 	size_t next;
+	struct log_file log; /* path NULL: none */
 };
 
 void tail_init(struct tail *tail, const char *name, int fd);
+/* Keeps what comes from now on in the state directory, which has a directory "logs". */
+void tail_keep(struct tail *tail, const char *state);
 void tail_free(struct tail *tail);
 
 /* Reads all that is there now. */

@@ -92,6 +92,14 @@ static void write_all(const char *bytes, size_t length)
 	}
 }
 
+void mistakes_add_line(struct text *line, const struct mistake *mistake, const char *path)
+{
+	add_masked(line, path);
+	text_addf(line, ":%zu:%zu: %s", mistake->place.line, mistake->place.column,
+	          mistake->warning ? "warning: " : "");
+	add_masked(line, mistake->text);
+}
+
 bool mistakes_say(struct mistakes *mistakes, const char *path)
 {
 	struct text line = {0};
@@ -99,13 +107,8 @@ bool mistakes_say(struct mistakes *mistakes, const char *path)
 	if (mistakes->count > 0)
 		qsort(mistakes->items, mistakes->count, sizeof(*mistakes->items), compare);
 	for (size_t i = 0; i < mistakes->count; i++) {
-		const struct mistake *mistake = &mistakes->items[i];
-
 		text_clear(&line);
-		add_masked(&line, path);
-		text_addf(&line, ":%zu:%zu: %s", mistake->place.line, mistake->place.column,
-		          mistake->warning ? "warning: " : "");
-		add_masked(&line, mistake->text);
+		mistakes_add_line(&line, &mistakes->items[i], path);
 		text_add_char(&line, '\n');
 		write_all(line.data, line.length);
 	}

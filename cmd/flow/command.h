@@ -17,6 +17,13 @@ extern const struct option_program pype_program;
 
 int check_command(char **argv);
 int print_command(char **argv);
+int ps_command(char **argv);
+int top_command(char **argv);
+int events_command(char **argv);
+int logs_command(char **argv);
+int restart_command(char **argv);
+int reload_command(char **argv);
+int stop_command(char **argv);
 int help_command(char **argv);
 
 /* Becomes the program pype-NAME, argv[0] being NAME. Ends with 2 if there is none, and names what is near. */

@@ -23,6 +23,13 @@ const struct command commands[] = {
 	{"run", "run the flow of a manifest", run_command},
 	{"check", "find the mistakes in a manifest without running it", check_command},
 	{"print", "write the flow of a manifest as a shell script", print_command},
+	{"ps", "show the pipelines and stages of a running flow", ps_command},
+	{"top", "watch the pipelines and stages of a running flow", top_command},
+	{"events", "show what has become of a flow", events_command},
+	{"logs", "show what stages have said on standard error", logs_command},
+	{"restart", "restart stages or whole pipelines of a running flow", restart_command},
+	{"reload", "let a running flow read its manifest again", reload_command},
+	{"stop", "stop a running flow", stop_command},
 	{"help", "list the commands and tools, or show the manual of one", help_command},
 	{NULL, NULL, NULL},
 };

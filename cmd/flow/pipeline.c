@@ -1,7 +1,8 @@
 #include "cmd/flow/pipeline.h"
 
 #include <errno.h>
-#include <stdio.h>
+#include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -12,6 +13,8 @@
 #include "cmd/flow/moment.h"
 #include "cmd/flow/orphans.h"
 #include "cmd/flow/run.h"
+#include "common/json_text.h"
+#include "common/memory.h"
 #include "common/message.h"
 #include "common/text.h"
 #include "common/unit.h"
@@ -284,9 +287,23 @@ void pipeline_init(struct pipeline *pipeline, struct run *run, struct version *v
 void pipeline_free(struct pipeline *pipeline)
 {
 	board_free(&pipeline->board);
+	free(pipeline->failure);
 	restart_free(&pipeline->restart);
 	version_drop(pipeline->next);
 	version_drop(pipeline->version);
+}
+
+void pipeline_hear(struct pipeline *pipeline, const struct heard *heard)
+{
+	const char *dot = strchr(heard->source.data, '.');
+
+	if (dot) {
+		board_hear(&pipeline->board, dot + 1, heard);
+	} else if (strcmp(heard->event.data, "failed") == 0 || strcmp(heard->event.data, "given_up") == 0) {
+		pipeline->failures++;
+		free(pipeline->failure);
+		pipeline->failure = xstrndup(heard->message.data, BOARD_FAILURE);
+	}
 }
 
 /* Another version, and being told what to do. */
@@ -344,14 +361,18 @@ void pipeline_add(struct pipeline *pipeline, struct text *text)
 	ev_tstamp left;
 
 	happening_begin(&event, "pipeline", pipeline->manifest->name);
-	text_addf(&event, "\"state\":\"%s\",\"starts\":%llu", state_name(pipeline),
-	          (unsigned long long)pipeline->starts);
+	text_addf(&event, "\"state\":\"%s\",\"starts\":%" PRIu64 ",\"failures\":%" PRIu64, state_name(pipeline),
+	          pipeline->starts, pipeline->failures);
 	if (pipeline->pid > 0) {
 		text_addf(&event, ",\"pid\":%d", (int)pipeline->pid);
 		happening_add_seconds(&event, "uptime", moment_now() - pipeline->started);
 	} else if (ev_is_active(&pipeline->timer)) {
 		left = ev_timer_remaining(EV_DEFAULT_(struct ev_timer *) & pipeline->timer);
 		happening_add_seconds(&event, "restart_in", left > 0 ? (int64_t)(left * (double)UNIT_S) : 0);
+	}
+	if (pipeline->failure) {
+		text_add_string(&event, ",\"failure\":");
+		json_add_string(&event, pipeline->failure, strlen(pipeline->failure));
 	}
 	happening_end(&event);
 	text_add(text, event.data, event.length);

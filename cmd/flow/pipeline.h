@@ -54,6 +54,8 @@ struct pipeline {
 	int64_t started; /* monotonic nanoseconds */
 	struct restart restart;
 	struct board board;
+	uint64_t failures;
+	char *failure; /* the last one, or NULL */
 	struct ev_io words;
 	struct ev_child exit;
 	struct ev_timer timer; /* back-off */
@@ -66,6 +68,8 @@ void pipeline_init(struct pipeline *pipeline, struct run *run, struct version *v
 void pipeline_handle(struct pipeline *pipeline, enum pipeline_happening happening);
 void pipeline_free(struct pipeline *pipeline);
 
+/* A happening of its own or of one of its stages. */
+void pipeline_hear(struct pipeline *pipeline, const struct heard *heard);
 /* Stops it, to become what the version (which has it) says; or to go for good, for NULL. */
 void pipeline_replace(struct pipeline *pipeline, struct version *version);
 /* Of one that is DONE, and has a next version: starts that. */

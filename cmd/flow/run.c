@@ -62,8 +62,8 @@ void run_hear(struct run *run, struct pipeline *pipeline, const char *event, siz
 	control_tell(&run->control, event, length);
 	if (!heard_read(&run->heard, event, length))
 		return;
-	if (pipeline && strchr(run->heard.source.data, '.'))
-		board_hear(&pipeline->board, strchr(run->heard.source.data, '.') + 1, &run->heard);
+	if (pipeline)
+		pipeline_hear(pipeline, &run->heard);
 	say(run, event, length);
 }
 

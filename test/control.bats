@@ -52,6 +52,11 @@ words_of() {
     tr '\0' ' ' <"/proc/$(pid_of "$1")/cmdline"
 }
 
+# runs_as NAME WORDS
+runs_as() {
+    [ "$(words_of "$1")" = "$2" ]
+}
+
 # Requests from stdin to the socket, as they are; then our side ends. Prints all answers.
 ask() {
     "$PYTHON" -c '
@@ -127,6 +132,24 @@ run_again() {
     pype stop -d "$long/state"
     flow_ends
     [ "$status" -eq 0 ]
+}
+
+@test "other users are kept out, even if somebody opens the door" {
+    [ "$(id -u)" = 0 ] || skip "needs root to become somebody else"
+    run_flow
+    chmod 755 . .pype
+    chmod 666 .pype/control.sock
+    # The directories above are closed to others: by a descriptor.
+    run "$PYTHON" -c '
+import os, socket
+directory = os.open(".pype", os.O_PATH)
+os.setresuid(65534, 65534, 65534)
+s = socket.socket(socket.AF_UNIX)
+s.connect("/proc/self/fd/%d/control.sock" % directory)
+print(s.recv(1000).decode(), s.recv(1000))
+'
+    [[ $output == *"this is another user's flow"*"b''" ]]
+    pype ps
 }
 
 @test "ps: pipelines and stages, their processes, states and failures" {
@@ -370,8 +393,7 @@ END
     [ "$(pid_of same) $(pid_of same.sleep) $(pid_of same.cat)" = "$same" ]
     [ "$(jq -c 'select(.event == "reloaded").data | [.changed, .added, .removed, .unchanged]' .pype/events.ndjson)" = \
         $'[[],[],[],4]\n[["text","secret"],["new"],["gone"],1]' ]
-    wait_for state_is text.sleep up
-    [ "$(words_of text.sleep)" = 'sleep 1002 ' ]
+    wait_for runs_as text.sleep 'sleep 1002 '
     pype stop
     flow_ends
     [ "$status" -eq 0 ]
@@ -406,6 +428,26 @@ END
     done
     pype stop --now
     flow_ends
+}
+
+@test "a reload after the link to the manifest's directory leads elsewhere: the same text, run there" {
+    mkdir one two
+    echo 'pipelines: {p: {run: "sleep 1000 | cat"}}' | tee one/flow.yaml >two/flow.yaml
+    ln -s one current
+    start pype run -d .pype current/flow.yaml >flow.out 2>flow.err
+    FLOW=$PID
+    wait_for state_is p.sleep up
+    [ "$(readlink "/proc/$(pid_of p.sleep)/cwd")" = "$PWD/one" ]
+    ln -sfn two current
+    pype reload -d .pype
+    wait_for runs_in "$PWD/two"
+    pype stop
+    flow_ends
+    [ "$status" -eq 0 ]
+}
+
+runs_in() {
+    [ "$(readlink "/proc/$(pid_of p.sleep)/cwd")" = "$1" ]
 }
 
 @test "SIGHUP reloads" {
@@ -477,8 +519,7 @@ END
     pype reload
     wait_for state_is p restarting
     touch go
-    wait_for state_is p.sleep up
-    [ "$(words_of p.sleep)" = 'sleep 1003 ' ]
+    wait_for runs_as p.sleep 'sleep 1003 '
     [ -z "$(row q)" ]
     pype stop
     flow_ends
@@ -534,8 +575,7 @@ END
             sed "2s/sleep 1000/sleep $((2000 + i))/" original.yaml
         } >flow.yaml
         pype reload
-        wait_for state_is a.sleep up
-        [ "$(words_of a.sleep)" = "sleep $((2000 + i)) " ]
+        wait_for runs_as a.sleep "sleep $((2000 + i)) "
         pype restart b
         wait_for state_is b.sleep up
     done

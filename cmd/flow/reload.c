@@ -28,12 +28,14 @@ static void note(struct names *names, const char *name)
 }
 
 /* What is to become of it is what it is, or will be when it has drained. */
-static bool is_same(const struct pipeline *pipeline, const struct manifest_pipeline *manifest)
+static bool is_same(const struct pipeline *pipeline, const struct version *version,
+                    const struct manifest_pipeline *manifest)
 {
-	const struct manifest_pipeline *now =
-		pipeline->next ? version_find(pipeline->next, manifest->name) : pipeline->manifest;
+	const struct version *now = pipeline->next ? pipeline->next : pipeline->version;
 
-	return !pipeline->leaving && manifest_same_pipeline(now, manifest);
+	/* The directory may be another one of the same name: a link that leads elsewhere now. */
+	return !pipeline->leaving && strcmp(now->manifest.directory, version->manifest.directory) == 0 &&
+	       manifest_same_pipeline(version_find(now, manifest->name), manifest);
 }
 
 static void change_pipelines(struct run *run, struct change *change)
@@ -48,7 +50,7 @@ static void change_pipelines(struct run *run, struct change *change)
 		if (!now && !pipeline->leaving) {
 			note(&change->removed, pipeline->manifest->name);
 			pipeline_replace(pipeline, NULL);
-		} else if (now && is_same(pipeline, now)) {
+		} else if (now && is_same(pipeline, run->version, now)) {
 			change->unchanged++;
 		} else if (now) {
 			note(&change->changed, now->name);

@@ -243,7 +243,7 @@ static void on_hangup(EV_P_ ev_signal *watcher, int events)
 
 /* Starting. */
 
-/* A pipeline takes a descriptor here, and a stage four in its manager: as many as are allowed. Stages get what they had. */
+/* A pipeline takes a descriptor here, and a stage five in its manager: as many as are allowed. Stages get what they had. */
 static void raise_file_limit(struct run *run)
 {
 	struct rlimit limit;

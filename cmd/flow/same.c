@@ -77,6 +77,7 @@ bool manifest_same_pipeline(const struct manifest_pipeline *a, const struct mani
 
 bool manifest_same_report(const struct manifest *a, const struct manifest *b)
 {
-	return same_text(a->report, b->report) && same_restart(&a->settings.restart, &b->settings.restart) &&
+	return same_text(a->report, b->report) && strcmp(a->directory, b->directory) == 0 &&
+	       same_restart(&a->settings.restart, &b->settings.restart) &&
 	       same_list(&a->settings.env, &b->settings.env);
 }

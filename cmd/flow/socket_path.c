@@ -6,10 +6,11 @@
 
 int socket_path_set(struct socket_path *path, int directory, const char *whole)
 {
-	char *room = path->address.sun_path;
 	size_t size = sizeof(path->address.sun_path);
+	char *room;
 
 	*path = (struct socket_path){.address.sun_family = AF_UNIX, .length = sizeof(path->address)};
+	room = path->address.sun_path;
 	if (strlen(whole) < size)
 		snprintf(room, size, "%s", whole);
 	else if (snprintf(room, size, "/proc/self/fd/%d/" SOCKET_PATH_NAME, directory) >= (int)size) {

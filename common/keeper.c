@@ -83,7 +83,7 @@ static void take_next(struct keeper *keeper)
 
 	memcpy(&keeper->mark, &keeper->next, offsetof(struct page_mark, cursor) + keeper->next.cursor_length);
 	keeper->mark.out = out;
-	keeper->mark.skip = 0;
+	keeper->mark.skip = keeper->skip;
 	keeper->behind = false;
 }
 
@@ -155,10 +155,14 @@ void keeper_wait_for_all(struct keeper *keeper)
 bool keeper_wait(struct keeper *keeper, int stop_fd)
 {
 	struct pollfd fds[2] = {{.fd = keeper->page->bell, .events = POLLIN}, {.fd = stop_fd, .events = POLLIN}};
+	uint64_t handling = atomic_load_explicit(&keeper->page->handling, memory_order_relaxed);
 
+	/* Who is killed while he waits was not killed by an event. */
+	atomic_store_explicit(&keeper->page->handling, PAGE_NOWHERE, memory_order_relaxed);
 	while (poll(fds, 2, -1) < 0)
 		if (errno != EINTR)
 			fail("cannot wait for the bell of the stage page:");
+	atomic_store_explicit(&keeper->page->handling, handling, memory_order_relaxed);
 	if (fds[0].revents)
 		bell_clear(keeper->page->bell);
 	return fds[1].revents & POLLIN;

@@ -11,6 +11,7 @@
  * started, finished, failed, given_up   pipeline   the same of its manager
  * dropped   stage           dropped: events on their way in, so far (when_full)
  * dead_letter  stage        at: where in its input the event is that it does not survive
+ * full, resumed  pipeline   journal: bytes it has; there is no room for more, or there is again (delivery: durable)
  * stopping  flow
  * reloaded  flow            changed, added, removed: names of pipelines; unchanged: how many
  * ended     flow            exit

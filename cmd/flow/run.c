@@ -40,9 +40,10 @@ static const struct hearing {
 	void (*say)(const char *format, ...) MESSAGE_FORMAT(1, 2);
 	bool report;
 } hearings[] = {
-	{"started", message_info, false},  {"finished", message_info, false},   {"failed", message_error, true},
-	{"given_up", message_error, true}, {"dropped", message_warning, false}, {"dead_letter", message_warning, true},
-	{"stopping", message_info, false}, {"reloaded", message_info, false},   {"ended", message_info, false},
+	{"started", message_info, false},  {"finished", message_info, false},    {"failed", message_error, true},
+	{"given_up", message_error, true}, {"dead_letter", message_error, true}, {"dropped", message_warning, true},
+	{"full", message_error, true},     {"resumed", message_warning, false},  {"stopping", message_info, false},
+	{"reloaded", message_info, false}, {"ended", message_info, false},
 };
 
 static void say(struct run *run, const char *event, size_t length)

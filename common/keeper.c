@@ -123,8 +123,11 @@ int keeper_put(struct keeper *keeper, const char *bytes, size_t length, uint64_t
 		if (ring_deserted(&keeper->out) || n == SIZE_MAX)
 			return -1;
 		if (n == 0) {
-			if (ring_wait_writer(&keeper->out, wanted))
-				keeper_wait(keeper, -1);
+			if (!ring_wait_writer(&keeper->out, wanted))
+				continue;
+			/* Some make room only now (when_full). */
+			wake_readers(keeper);
+			keeper_wait(keeper, -1);
 			continue;
 		}
 		memcpy(ring_at(&keeper->out, keeper->mark.out), bytes, n);

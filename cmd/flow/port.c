@@ -48,7 +48,19 @@ enum page_part port_part(const struct port *port)
 
 	if (!port->plan->paged && port->plan->out != OUT_RING)
 		return PAGE_PART_FAST;
+	/* A program that keeps the page says so before it writes. */
+	if (port_mode(port) == PORT_UNKNOWN && port->wrote)
+		return PAGE_PART_PLAIN;
 	return parts[port_mode(port)];
+}
+
+/* For the flow process. */
+static void note_part(struct port *port)
+{
+	uint32_t part = port_part(port);
+
+	if (port->page && port->page->ack != part)
+		atomic_store_explicit((_Atomic uint32_t *)&port->page->ack, part, memory_order_relaxed);
 }
 
 void port_wake_readers(struct port *port)
@@ -253,7 +265,7 @@ int port_prepare(struct port *port)
 	struct page_mark mark;
 
 	port->batch = 0;
-	port->waits_for_candidate = false;
+	port->waits_for_candidate = port->wrote = false;
 	/* What a plain one has left in its pipes is its successor's. */
 	if (!(port->plain && (port->feed >= 0 || port->closed)) && make_pipes(port) < 0)
 		return -1;
@@ -351,6 +363,7 @@ bool port_work(struct port *port)
 		return false;
 	moved = pump_feed(port);
 	moved |= pump_take(port);
+	note_part(port);
 	if (port->finished && port->due == 0) {
 		complete(port);
 		moved = true;
@@ -457,5 +470,6 @@ bool port_idle(const struct port *port)
 		return false;
 	if (port_mode(port) == PORT_RINGS && page_newest(&port->page->marks, &mark) && port->out.shared)
 		return mark.out == ring_head(&port->out);
-	return !port->in || port_mode(port) != PORT_PLAIN || ioctl(port->child->in, FIONREAD, &unread) < 0 || unread == 0;
+	return !port->in || port_mode(port) != PORT_PLAIN || ioctl(port->child->in, FIONREAD, &unread) < 0 ||
+	       unread == 0;
 }

@@ -52,6 +52,7 @@ struct port {
 	int reader_count;
 
 	bool plain; /* it was seen reading its pipe */
+	bool wrote; /* something came out of its pipe */
 	bool closed; /* the end of its input was said */
 	int feed, take; /* the manager's ends of its pipes; -1: none */
 	uint64_t base, fed; /* the input that was written into the pipe it has now */

@@ -138,8 +138,8 @@ bool pump_feed(struct port *port)
 		close_input(port);
 		return moved;
 	}
-	return moved || (port->fed == ring_head(port->in) && !ended &&
-	                 !ring_wait_reader(port->in, port->plan->slot, port->fed));
+	return moved ||
+	       (port->fed == ring_head(port->in) && !ended && !ring_wait_reader(port->in, port->plan->slot, port->fed));
 }
 
 /* Taking. */
@@ -242,8 +242,8 @@ static bool put_allowed(struct port *port, size_t most)
 static void note_candidate(struct port *port)
 {
 	if (port_mode(port) == PORT_PIPES && !port->waits_for_candidate)
-		port->waits_for_candidate = page_newest(&port->page->marks, &port->candidate) &&
-		                            port->candidate.out >= port->mark.out;
+		port->waits_for_candidate =
+			page_newest(&port->page->marks, &port->candidate) && port->candidate.out >= port->mark.out;
 }
 
 static void take_marks(struct port *port)
@@ -312,6 +312,7 @@ static bool read_some(struct port *port)
 	while (n < 0 && errno == EINTR);
 	if (n <= 0)
 		return false;
+	port->wrote = true;
 	port->got.length += (size_t)n;
 	port->arrived += (uint64_t)n;
 	return true;

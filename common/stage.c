@@ -119,7 +119,8 @@ void stage_open(struct stage *stage)
 		keeper_open(keeper, true, true);
 	read_from(stage, STDIN_FILENO, NULL);
 	dead_letters_init(&stage->letters, stage->dead_letter);
-	if (keeper->resumed)
+	/* Without a mark, too: a predecessor may have put some away before its first. */
+	if (keeper->page)
 		kept(stage, dead_letters_cut(&stage->letters, keeper->mark.in, keeper->page->epoch));
 	stage->poison = PAGE_NOWHERE;
 	if (keeper->page) {
@@ -179,8 +180,8 @@ void stage_bad(struct stage *stage, const char *format, ...)
 	va_start(arguments, format);
 	text_vaddf(&reason, format, arguments);
 	va_end(arguments);
-	kept(stage, dead_letters_add(&stage->letters, reason.data, stage->event.number, position(stage), stage->event.line,
-	                             stage->event.length));
+	kept(stage, dead_letters_add(&stage->letters, reason.data, stage->event.number, position(stage),
+	                             stage->event.line, stage->event.length));
 	bad(stage, stage->event.number, reason.data);
 	text_free(&reason);
 }
@@ -266,6 +267,9 @@ static bool next_line(struct stage *stage, enum line_status (*read_line)(struct 
 		if (stage->in.offset == stage->poison) {
 			/* It has killed this stage before, and the runner has put it away. */
 			stage->bad++;
+			/* The next may be one, too: a page names only one. */
+			set_boundary(stage);
+			before_wait(stage);
 			continue;
 		}
 		if (stage->keeper.page)

@@ -101,6 +101,12 @@ static void wake_readers(struct keeper *keeper)
 			bell_ring(keeper->page->out_bells[i]);
 }
 
+static void ring_readers(struct keeper *keeper)
+{
+	for (unsigned i = 0; i < RING_READERS && keeper->page->out_bells[i] >= 0; i++)
+		bell_ring(keeper->page->out_bells[i]);
+}
+
 static uint64_t count_lines(const char *bytes, size_t length)
 {
 	const char *end = bytes + length;
@@ -125,6 +131,9 @@ int keeper_put(struct keeper *keeper, const char *bytes, size_t length, uint64_t
 			return -1;
 		if (n == 0) {
 			if (ring_wait_writer(&keeper->out, wanted)) {
+				/* Who holds what it has read is to let go of it. */
+				if (wanted == keeper->out.size && !waited)
+					ring_readers(keeper);
 				keeper_wait(keeper, -1);
 				waited = true;
 			}

@@ -207,12 +207,13 @@ static bool wait_for_ring(struct line_reader *reader)
 {
 	struct keeper *keeper = reader->keeper;
 
-	if (reader->before_wait)
-		reader->before_wait(reader->context);
-	while (ring_wait_reader(&keeper->in, keeper->page->in_slot, reader->read))
-		if (keeper_wait(keeper, reader->stop_fd))
-			return false;
-	return true;
+	do {
+		if (reader->before_wait)
+			reader->before_wait(reader->context);
+		if (!ring_wait_reader(&keeper->in, keeper->page->in_slot, reader->read))
+			return true;
+	} while (!keeper_wait(keeper, reader->stop_fd));
+	return false;
 }
 
 enum line_status line_reader_fill(struct line_reader *reader)

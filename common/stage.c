@@ -41,12 +41,21 @@ static void set_boundary(struct stage *stage)
 	line_writer_boundary(&stage->out);
 }
 
+/* The next line is longer than the ring, which must be empty to be made larger. */
+static bool writer_needs_all(const struct stage *stage)
+{
+	const struct ring *in = &stage->keeper.in;
+
+	return stage->in.read > stage->keeper.mark.in && atomic_load(&in->shared->wanted) == in->size;
+}
+
 /* A stage that holds more than its input ring has room for would wait for ever, for what cannot come. */
 static void let_go(struct stage *stage)
 {
 	struct keeper *keeper = &stage->keeper;
 
-	if (!keeper->page || !stage->hold || stage->in.read - keeper->mark.in < keeper->in.size / 2)
+	if (!keeper->page || !stage->hold ||
+	    (stage->in.read - keeper->mark.in < keeper->in.size / 2 && !writer_needs_all(stage)))
 		return;
 	if (!stage->let_go)
 		message_warning("holds more of its input than the buffer of %zu bytes: what it holds is lost if it is "

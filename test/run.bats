@@ -620,3 +620,17 @@ EOF
     wait_gone "$PID" 20
     [ "$(cat out)" = 100000 ]
 }
+
+@test "a stage that holds its input lets go of it for a line that is longer than its buffer" {
+    cat >flow.yaml <<'EOF'
+pipelines:
+  p:
+    stages:
+      source: {run: "echo '{}'; jq -nc '{a: (\"x\" * 700000)}'"}
+      both: {run: "pype-jq .", from: source}
+      holds: {run: "pype-jq -s length > out", from: both, buffer: 4k}
+EOF
+    start pype run
+    wait_gone "$PID" 20
+    [ "$(cat out)" = 2 ]
+}

@@ -44,7 +44,8 @@ static void add_reason(struct text *reason, int status)
 		text_addf(reason, "killed the stage %d times, at last by signal %d (SIG%s)", POISON_DEATHS,
 		          WTERMSIG(status), sigabbrev_np(WTERMSIG(status)) ? sigabbrev_np(WTERMSIG(status)) : "?");
 	else
-		text_addf(reason, "ended the stage %d times, at last with status %d", POISON_DEATHS, WEXITSTATUS(status));
+		text_addf(reason, "ended the stage %d times, at last with status %d", POISON_DEATHS,
+		          WEXITSTATUS(status));
 }
 
 /* Ours passes it over itself; of one that answers lines it is kept away. */
@@ -70,6 +71,9 @@ static void put_away(struct child *child, uint64_t at)
 	struct dead_letters letters;
 	struct page_mark mark;
 
+	/* The manager does not look into a ring between two stages that keep it: it may have moved. */
+	if (ring_follow(port->in) < 0)
+		fail("cannot map the input of stage '%s':", child->name);
 	add_reason(&reason, child->status);
 	text_addf(&path, "%s/dead-letters/%s.ndjson", child->manager->setup->state, child->name);
 	dead_letters_init(&letters, path.data);

@@ -145,7 +145,8 @@ static void restore(struct port *port)
 		return;
 	page_store(copy, &mark);
 	port->mark = mark;
-	if (mode == PORT_RINGS && port->plan->out == OUT_RING)
+	/* With ack: lines the ring may be ahead of the mark, or behind it if the manager was killed between the two. */
+	if (port->plan->out == OUT_RING && mark.out > ring_head(&port->out))
 		ring_publish(&port->out, mark.out);
 	if (port->in && mark.in > ring_tail(port->in, port->plan->slot))
 		ring_release(port->in, port->plan->slot, mark.in);
@@ -280,6 +281,8 @@ int port_prepare(struct port *port)
 		bell_ring(port->bell);
 	}
 	atomic_store(&page->ask, port->manager->setup->plumbing->plan.durable);
+	/* One that dies before it has begun with an event does not die of the one its predecessor had. */
+	atomic_store(&page->handling, PAGE_NOWHERE);
 	atomic_store(&page->keeps, PAGE_NOT);
 	atomic_store(&page->flags, (port->manager->setup->plumbing->plan.sync ? PAGE_SYNC : 0) |
 	                                   (atomic_load(&page->marks.sequence) > 0 ? PAGE_RESUMED : 0));
@@ -429,8 +432,12 @@ bool port_lost_reader(struct port *port, unsigned slot)
 		return true;
 	atomic_store_explicit(&port->out.shared->slots[slot].present, 0, memory_order_seq_cst);
 	for (int i = 0; i < port->reader_count; i++)
-		if (atomic_load(&port->out.shared->slots[i].present) && !is_journal(port, i))
+		if (atomic_load(&port->out.shared->slots[i].present) && !is_journal(port, i)) {
+			/* What that one left unread was perhaps what there was no room for. */
+			if (port->bell >= 0)
+				bell_ring(port->bell);
 			return false;
+		}
 	atomic_store_explicit(&port->out.shared->deserted, 1, memory_order_seq_cst);
 	/* A plain one gets SIGPIPE, one that waits for the time or an answer notices it, too. */
 	close_pipe(&port->take_ready, &port->take);

@@ -148,7 +148,6 @@ static bool effective_mark(const struct port *port, struct page_mark *mark)
 
 	switch (port_mode(port)) {
 	case PORT_RINGS:
-	case PORT_UNKNOWN:
 		found = page_arrived(&port->page->marks, head, mark);
 		break;
 	case PORT_PIPES:
@@ -156,6 +155,11 @@ static bool effective_mark(const struct port *port, struct page_mark *mark)
 	case PORT_EOF:
 		found = page_newest(&port->page->taken, mark) && mark->out <= head;
 		break;
+	case PORT_UNKNOWN:
+		found = page_arrived(&port->page->marks, head, mark) && mark->out == head;
+		if (found)
+			break;
+		/* FALLTHROUGH */
 	case PORT_PLAIN:
 		*mark = (struct page_mark){.in = port->in ? ring_tail(port->in, 0) : 0, .out = head};
 		found = true;

@@ -130,13 +130,14 @@ int keeper_put(struct keeper *keeper, const char *bytes, size_t length, uint64_t
 		if (ring_deserted(&keeper->out) || n == SIZE_MAX)
 			return -1;
 		if (n == 0) {
-			if (ring_wait_writer(&keeper->out, wanted)) {
-				/* Who holds what it has read is to let go of it. */
-				if (wanted == keeper->out.size && !waited)
-					ring_readers(keeper);
-				keeper_wait(keeper, -1);
-				waited = true;
-			}
+			if (!ring_wait_writer(&keeper->out, wanted))
+				continue;
+			/* Some make room only now (when_full); and who holds what it has read is to let go of it. */
+			wake_readers(keeper);
+			if (wanted == keeper->out.size && !waited)
+				ring_readers(keeper);
+			keeper_wait(keeper, -1);
+			waited = true;
 			continue;
 		}
 		memcpy(ring_at(&keeper->out, keeper->mark.out), bytes, n);
@@ -170,10 +171,14 @@ void keeper_wait_for_all(struct keeper *keeper)
 bool keeper_wait(struct keeper *keeper, int stop_fd)
 {
 	struct pollfd fds[2] = {{.fd = keeper->page->bell, .events = POLLIN}, {.fd = stop_fd, .events = POLLIN}};
+	uint64_t handling = atomic_load_explicit(&keeper->page->handling, memory_order_relaxed);
 
+	/* Who is killed while he waits was not killed by an event. */
+	atomic_store_explicit(&keeper->page->handling, PAGE_NOWHERE, memory_order_relaxed);
 	while (poll(fds, 2, -1) < 0)
 		if (errno != EINTR)
 			fail("cannot wait for the bell of the stage page:");
+	atomic_store_explicit(&keeper->page->handling, handling, memory_order_relaxed);
 	if (fds[0].revents)
 		bell_clear(keeper->page->bell);
 	return fds[1].revents & POLLIN;

@@ -147,7 +147,7 @@ void stage_open(struct stage *stage)
 const void *stage_resumed(const struct stage *stage, size_t *length)
 {
 	*length = stage->keeper.mark.cursor_length;
-	return stage->keeper.resumed ? stage->keeper.mark.cursor : NULL;
+	return *length > 0 ? stage->keeper.mark.cursor : NULL;
 }
 
 void stage_cursor(struct stage *stage, const void *bytes, size_t length)
@@ -274,9 +274,8 @@ static bool next_line(struct stage *stage, enum line_status (*read_line)(struct 
 			continue;
 		stage->events++;
 		if (stage->in.offset == stage->poison) {
-			/* It has killed this stage before, and the runner has put it away. */
+			/* It has killed this stage before, and the runner has put it away: to be marked, before the next one does. */
 			stage->bad++;
-			/* The next may be one, too: a page names only one. */
 			set_boundary(stage);
 			before_wait(stage);
 			continue;

@@ -55,6 +55,26 @@ static char *variable(const char *format, ...)
 	return text_detach(&text);
 }
 
+/*
+ * A program that answers each line shall do so at once, and not when a block of output is full: what stdbuf(1) does for
+ * those that use stdio, and Python's own word.
+ */
+static void add_line_buffering(const struct child *child, struct option_list *list)
+{
+	static const char *const libraries[] = {"/usr/libexec/coreutils/libstdbuf.so", "/usr/lib/coreutils/libstdbuf.so"};
+
+	if (child->stage->settings.ack != ACK_LINES)
+		return;
+	option_list_add(list, variable("PYTHONUNBUFFERED=1"));
+	for (size_t i = 0; i < sizeof(libraries) / sizeof(libraries[0]); i++) {
+		if (access(libraries[i], R_OK) < 0)
+			continue;
+		option_list_add(list, variable("LD_PRELOAD=%s", libraries[i]));
+		option_list_add(list, variable("_STDBUF_O=L"));
+		return;
+	}
+}
+
 /* What the manifest sets, and what a stage is told of its place. */
 static void make_environment(const struct manager *manager, struct child *child)
 {
@@ -66,6 +86,7 @@ static void make_environment(const struct manager *manager, struct child *child)
 	if (rights_to_dead_letters(&child->rights, manager->setup->state, letters + strlen(dead_letter)) < 0)
 		fail("cannot give the dead letters '%s' to the stage's user:", letters + strlen(dead_letter));
 	rights_environment(&child->rights, &list);
+	add_line_buffering(child, &list);
 	for (size_t i = 0; i < own->count; i++)
 		option_list_add(&list, xstrdup(own->items[i]));
 	option_list_add(&list, variable("PYPE_NAME=%s", child->name));

@@ -4,7 +4,7 @@
 
 #include "common/memory.h"
 
-enum { LEAST_RING = 64 << 10, DURABLE_RING = 256 << 10 };
+enum { LEAST_RING = 64 << 10, DURABLE_RING = 256 << 10, ANSWERED_RING = 256 << 10 };
 
 static size_t count_readers(const struct manifest_pipeline *pipeline, size_t stage)
 {
@@ -16,6 +16,14 @@ static size_t count_readers(const struct manifest_pipeline *pipeline, size_t sta
 	return readers;
 }
 
+/* A stage that answers some time later needs its input kept for so long: programs write in blocks, and answer after the next line. */
+static uint64_t buffer_of(const struct manifest_stage *stage)
+{
+	uint64_t least = stage->settings.ack == ACK_LINES || stage->settings.ack == ACK_EOF ? ANSWERED_RING : 0;
+
+	return stage->settings.buffer > least ? stage->settings.buffer : least;
+}
+
 static void choose_in(struct plan *plan, const struct manifest_pipeline *pipeline, size_t number)
 {
 	const struct manifest_stage *stage = &pipeline->stages[number];
@@ -24,7 +32,7 @@ static void choose_in(struct plan *plan, const struct manifest_pipeline *pipelin
 	bool all_of_one = stage->from_count == 1 && !stage->from[0].event;
 
 	planned->from = stage->from_count > 0 ? stage->from[0].stage : 0;
-	planned->in_size = settings->buffer;
+	planned->in_size = buffer_of(stage);
 	if (stage->from_count == 0)
 		planned->in = IN_NONE;
 	else if (plan->durable)
@@ -71,8 +79,8 @@ static void join(struct plan *plan, const struct manifest_pipeline *pipeline, si
 			writer->out = OUT_PIPE;
 			return;
 		}
-		if (here && stage->settings.buffer > writer->out_size)
-			writer->out_size = stage->settings.buffer;
+		if (here && buffer_of(stage) > writer->out_size)
+			writer->out_size = buffer_of(stage);
 		if (planned->in == IN_SHARED) {
 			planned->slot = writer->slots++;
 			return;

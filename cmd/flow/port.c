@@ -439,6 +439,11 @@ uint64_t port_unhandled(const struct port *port)
 	return port->in && port->in->shared ? ring_head(port->in) - ring_tail(port->in, port->plan->slot) : 0;
 }
 
+bool port_answers(const struct port *port)
+{
+	return port->plan->paged && port_mode(port) != PORT_PLAIN && port_mode(port) != PORT_UNKNOWN;
+}
+
 bool port_input_ended(const struct port *port)
 {
 	int unread = 0;

@@ -99,6 +99,8 @@ void port_finish(struct port *port);
 /* A reader of its output ring is gone for good. True: that was the last. */
 bool port_lost_reader(struct port *port, unsigned slot);
 
+/* What it has handled is known: one that is killed at its end can be started again, to find that there is nothing left. */
+bool port_answers(const struct port *port);
 /* The input has ended and all of it was handled; bytes that were not. */
 bool port_input_ended(const struct port *port);
 uint64_t port_unhandled(const struct port *port);

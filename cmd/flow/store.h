@@ -61,7 +61,8 @@ struct store {
 	struct store_stage *stages; /* as in the pipeline */
 	size_t count;
 	char *names; /* what the pipeline is made of */
-	bool other; /* the journal is of another pipeline */
+	bool other; /* the journal is of another pipeline … */
+	bool clean; /* … which had left nothing to be handled */
 	bool gap; /* something is missing in it */
 	bool always; /* fsync: always */
 	bool settled; /* it is open, and the stages' memory is as it says */

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "cmd/flow/inlet.h"
@@ -105,6 +106,7 @@ static void on_found(void *context, const struct journal_record *record)
 	};
 	struct store *store = context;
 
+	store->clean = record->kind == STORE_CLEAN;
 	if (record->kind == STORE_NAMES) {
 		store->other |= record->length != strlen(store->names) ||
 		                memcmp(record->bytes, store->names, record->length) != 0;
@@ -160,6 +162,19 @@ static int on_begun(void *context)
 
 /* Settling. */
 
+/* Nothing in it is of use. What was read of it is forgotten. */
+static void begin_anew(struct store *store, const char *path)
+{
+	for (size_t i = 0; i < store->count; i++) {
+		free(store->stages[i].held);
+		free(store->stages[i].routes);
+		store->stages[i] = (struct store_stage){0};
+	}
+	store->other = store->gap = false;
+	if (journal_turn(&store->journal) < 0 || journal_release(&store->journal, UINT64_MAX) < 0)
+		fail("cannot begin the journal '%s' anew:", path);
+}
+
 static char *path_of(const struct manager *manager)
 {
 	struct text path = {0};
@@ -178,6 +193,19 @@ static bool has_unhandled(const struct store *store)
 		if (store->stages[i].held_count > 0 || store->stages[i].route_count > 0)
 			return true;
 	return false;
+}
+
+/* Small ones where there is little room, so that what is handled can go piece by piece. */
+static uint64_t segment_size(const char *path, uint64_t quota)
+{
+	enum { PIECES = 16, LEAST = 256 << 10 };
+	struct statvfs status;
+	uint64_t room = quota;
+
+	if (statvfs(path, &status) == 0 && (uint64_t)status.f_bavail * status.f_frsize < room)
+		room = (uint64_t)status.f_bavail * status.f_frsize;
+	room /= PIECES;
+	return room < LEAST ? LEAST : room > JOURNAL_SEGMENT ? JOURNAL_SEGMENT : room;
 }
 
 /* The stages' memory is new: it is to be as the journal says. */
@@ -214,6 +242,7 @@ void store_open(struct store *store, struct manager *manager)
 		.directory = path,
 		.policy = policies[settings->fsync],
 		.quota = settings->quota,
+		.segment_size = segment_size(manager->setup->state, settings->quota),
 		.found = on_found,
 		.begun = on_begun,
 		.context = store,
@@ -227,6 +256,8 @@ void store_open(struct store *store, struct manager *manager)
 	store_timer(store);
 	if (journal_open(&store->journal, &wanted) < 0)
 		fail("cannot open the journal '%s':", path);
+	if (store->other && store->clean)
+		begin_anew(store, path);
 	if (store->other)
 		die("the journal '%s' is of a pipeline with other stages or edges: let the flow run to its end with the "
 		    "manifest as it was, or remove the directory",
@@ -271,6 +302,8 @@ void store_close(struct store *store, bool over)
 	char *path = path_of(store->manager);
 
 	ev_timer_stop(EV_DEFAULT_ & store->again);
+	if (!over && !has_unhandled(store))
+		journal_append(&store->journal, STORE_CLEAN, 0, NULL, 0, NULL);
 	journal_close(&store->journal);
 	if (over)
 		remove_all(path);

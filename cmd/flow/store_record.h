@@ -7,6 +7,7 @@
  *   DONE   the stage has finished
  *   NAMES  the stages and their edges, as text: first in each segment; then of each stage
  *   STATE  struct store_state and the mark
+ *   CLEAN  last of all: the flow was stopped, and nothing is left to be handled: another pipeline may begin anew
  *
  * A mark is a struct page_mark up to the end of its cursor. `who` is the stage's number in the pipeline.
  */
@@ -16,7 +17,7 @@
 #include "cmd/flow/manifest.h"
 #include "cmd/flow/store.h"
 
-enum { STORE_MARK = 2, STORE_ROUTE, STORE_DONE, STORE_NAMES, STORE_STATE };
+enum { STORE_MARK = 2, STORE_ROUTE, STORE_DONE, STORE_NAMES, STORE_STATE, STORE_CLEAN };
 
 struct store_state {
 	uint64_t stored, marked, done, to;

@@ -197,7 +197,7 @@ class Maker:
         elif kind == "jq":
             text = "pype-jq '.%s = 0'" % name
         elif kind == "lines":
-            settings["ack"], text = "lines", "sed 's/^{/{\"%s\":0,/'" % name
+            settings["ack"], text = "lines", "sed -u 's/^{/{\"%s\":0,/'" % name
         elif kind == "python":
             text = "/usr/bin/python3 %s %s=0" % (shlex.quote(ROOT + "/examples/stage.py"), name)
         if text.startswith("pass") and rng.random() < 0.2:

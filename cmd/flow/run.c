@@ -133,7 +133,8 @@ pid_t run_spawn_manager(struct run *run, struct pipeline *pipeline, int channel,
 	const int own[] = {STDOUT_FILENO, STDERR_FILENO, channel, run->lock, plumbing->bell};
 	enum { OWN = sizeof(own) / sizeof(own[0]) };
 	struct spawn_fd *fds = xcalloc(OWN + 2 * plumbing->plan.count, sizeof(*fds));
-	struct spawn spawn = {.fds = fds, .group = true};
+	/* One that was stopped (SIGSTOP) is to hear that the flow process is gone, too. */
+	struct spawn spawn = {.fds = fds, .group = true, .death_signal = SIGCONT};
 	pid_t pid;
 
 	for (size_t i = 0; i < OWN; i++)

@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# The flows in examples/: all of them are right, and what runs to an end does so, whoever is killed.
+# The flows in examples/: all of them are right, and one goes on when the runner is killed.
 
 load lib
 

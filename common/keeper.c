@@ -132,15 +132,11 @@ int keeper_put(struct keeper *keeper, const char *bytes, size_t length, uint64_t
 		if (n == 0) {
 			if (!ring_wait_writer(&keeper->out, wanted))
 				continue;
-			if (!ring_wait_writer(&keeper->out, wanted))
-				continue;
 			/* Some make room only now (when_full); who holds what it has read is to let go of it. */
 			if (wanted == keeper->out.size && !waited)
 				ring_readers(keeper);
 			else
 				wake_readers(keeper);
-			keeper_wait(keeper, -1);
-			waited = true;
 			keeper_wait(keeper, -1);
 			waited = true;
 			continue;

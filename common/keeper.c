@@ -83,7 +83,7 @@ static void take_next(struct keeper *keeper)
 
 	memcpy(&keeper->mark, &keeper->next, offsetof(struct page_mark, cursor) + keeper->next.cursor_length);
 	keeper->mark.out = out;
-	keeper->mark.skip = 0;
+	keeper->mark.skip = keeper->skip;
 	keeper->behind = false;
 }
 

@@ -97,7 +97,7 @@ struct page {
 	uint64_t poisoned; /* where the last death was */
 	uint64_t deaths; /* there, in a row */
 	uint32_t ack; /* how it takes part: enum page_part */
-	uint32_t unused4;
+	uint32_t kept; /* delivery: durable: the memory is as the journal has it */
 
 	_Alignas(2048) struct page_marks marks; /* 2048: the stage's */
 	struct page_marks taken; /* the newest mark that counts, for those that do not use rings; the manager's */

@@ -36,6 +36,7 @@
 
 #include "cmd/flow/manifest.h"
 #include "cmd/flow/restart.h"
+#include "cmd/flow/rights.h"
 #include "cmd/flow/tail.h"
 #include "common/option.h"
 
@@ -72,6 +73,7 @@ struct child {
 	char *name; /* "pipeline.stage" */
 	int in, out; /* its ends of its pipes, held by the manager; -1: none, or given up */
 	int said[2]; /* the pipe of its stderr, both ends */
+	struct rights rights;
 	char *command; /* for sh -c */
 	char **environment;
 	char *restarts; /* its entry of PYPE_RESTART, with CHILD_RESTART_ROOM bytes */

@@ -7,13 +7,73 @@
 
 #include "cmd/flow/child.h"
 #include "cmd/flow/manager.h"
+#include "cmd/flow/store.h"
 #include "common/json.h"
-#include "common/json_text.h"
 #include "common/line.h"
 #include "common/memory.h"
 #include "common/text.h"
 
 _Static_assert(sizeof(struct inlet_notes) <= PLUMBING_MOVES_LENGTH, "the notes have room");
+
+/* What is being moved from one writer. */
+struct move {
+	struct inlet *inlet;
+	struct inlet_link *link;
+	size_t number; /* of the link */
+	const char *bytes; /* those from `start` on, up to `end` */
+	uint64_t start, end;
+	uint64_t from, to; /* how far it is, in the writer's ring and the own */
+	size_t room;
+};
+
+static const char *at(const struct move *move)
+{
+	return move->bytes + (move->from - move->start);
+}
+
+/* Up to behind the newline of the line at move->from, or the end. */
+static size_t line_length(const struct move *move)
+{
+	size_t rest = (size_t)(move->end - move->from);
+	const char *newline = memchr(at(move), '\n', rest);
+
+	return newline ? (size_t)(newline + 1 - at(move)) : rest;
+}
+
+/* Choosing. */
+
+static void put_away(struct inlet *inlet, const char *line, size_t length)
+{
+	if (dead_letters_add(&inlet->letters, "not an event, and events are chosen by their name", 0, PAGE_NOWHERE, line,
+	                     length) < 0)
+		message_error("%s: cannot write to the dead letters '%s':", inlet->port->child->name,
+		              inlet->letters.path);
+}
+
+static bool is_blank(const char *line, size_t length)
+{
+	while (length > 0 && (line[length - 1] == ' ' || line[length - 1] == '\t' || line[length - 1] == '\r'))
+		length--;
+	return length == 0;
+}
+
+/* look: only looks, a line that is no event is put away another time. */
+static bool is_wanted(struct inlet *inlet, const struct inlet_link *link, const char *line, size_t length, bool look)
+{
+	struct json_span span;
+	struct json_result result;
+
+	if (!link->event)
+		return true;
+	if (is_blank(line, length))
+		return false;
+	if (!json_scan(line, length, &inlet->want, &span, 0, &result) || result.kind != JSON_OBJECT) {
+		if (!look)
+			put_away(inlet, line, length);
+		return false;
+	}
+	return span.kind == JSON_STRING && json_string_is(span.at, span.length, link->event, strlen(link->event));
+}
 
 /* Notes. */
 
@@ -26,10 +86,13 @@ static void store_note(struct inlet *inlet)
 }
 
 /* What is noted holds for the rings. */
-static void publish(struct inlet *inlet, const struct inlet_link *link)
+static void publish(struct inlet *inlet, size_t number)
 {
-	uint64_t from = inlet->note.from[link - inlet->links];
+	const struct inlet_link *link = &inlet->links[number];
+	uint64_t from = inlet->note.from[number];
 
+	if (inlet->note.spilled[number] > from)
+		from = inlet->note.spilled[number];
 	if (inlet->note.to > ring_head(&inlet->port->own_in)) {
 		ring_publish(&inlet->port->own_in, inlet->note.to);
 		if (ring_reader_waits(&inlet->port->own_in, 0))
@@ -40,6 +103,37 @@ static void publish(struct inlet *inlet, const struct inlet_link *link)
 		if (ring_writer_waits(&link->from->out))
 			bell_ring(link->from->bell);
 	}
+}
+
+/* What has been moved is noted, and then to be seen. False: the journal has no room for that: nothing was moved. */
+static bool commit(struct move *move)
+{
+	struct inlet *inlet = move->inlet;
+	struct store *store = inlet->port->manager->store;
+
+	if (store && inlet->again_next == inlet->again_count && move->to > inlet->note.to &&
+	    !store_route(store, inlet, move->number, inlet->note.from[move->number], move->from, inlet->note.to,
+	                 move->to))
+		return false;
+	inlet->note.from[move->number] = move->from;
+	inlet->note.to = move->to;
+	store_note(inlet);
+	publish(inlet, move->number);
+	if (inlet->spill.open)
+		spill_release(&inlet->spill, move->number, move->from);
+	if (inlet->again_next < inlet->again_count && move->from == inlet->again[inlet->again_next].from_end)
+		inlet->again_next++;
+	return true;
+}
+
+/* Making. */
+
+static char *path_in_state(const struct inlet *inlet, const char *directory, const char *ending)
+{
+	struct text path = {0};
+
+	text_addf(&path, "%s/%s/%s%s", inlet->port->manager->setup->state, directory, inlet->port->child->name, ending);
+	return text_detach(&path);
 }
 
 int inlet_init(struct inlet *inlet, struct port *port, struct port *ports, const struct plan *plan)
@@ -57,52 +151,166 @@ int inlet_init(struct inlet *inlet, struct port *port, struct port *ports, const
 	inlet->notes = notes;
 	inlet->note = inlet->notes->notes[atomic_load(&inlet->notes->sequence) % 2];
 	json_want_path(&inlet->want, ".event", &mistake);
+	spill_init(&inlet->spill, path_in_state(inlet, "spill", ""), port->child->stage->settings.quota);
+	inlet->letters_path = path_in_state(inlet, "dead-letters", ".ndjson");
+	dead_letters_init(&inlet->letters, inlet->letters_path);
+	inlet->letters.source = port->child->name;
 	for (size_t i = 0; i < plan->link_count; i++) {
 		const struct plan_link *planned = &plan->links[i];
-		struct inlet_link *link = &inlet->links[inlet->count];
 
-		if (&ports[planned->to] != port)
-			continue;
-		link->from = &ports[planned->from];
-		link->slot = planned->slot;
-		link->event = planned->event;
-		inlet->count++;
-		if (!port->finished)
-			atomic_store(&link->from->out.shared->slots[link->slot].present, 1);
-		publish(inlet, link);
+		if (&ports[planned->to] == port)
+			inlet->links[inlet->count++] = (struct inlet_link){
+				.from = &ports[planned->from], .slot = planned->slot, .event = planned->event};
 	}
 	return 0;
 }
 
+/* A writer's ring waits for this link; in a durable pipeline it waits for the journal alone. */
+static void take_slot(struct inlet *inlet, size_t number)
+{
+	const struct inlet_link *link = &inlet->links[number];
+
+	if (inlet->port->manager->store)
+		ring_release(&link->from->out, link->slot, UINT64_MAX);
+	if (!inlet->port->finished)
+		atomic_store(&link->from->out.shared->slots[link->slot].present, 1);
+}
+
+void inlet_adopt(struct inlet *inlet)
+{
+	for (size_t i = 0; i < inlet->count; i++) {
+		take_slot(inlet, i);
+		publish(inlet, i);
+		if (inlet->note.spilled[i] > inlet->note.from[i] && !spill_open(&inlet->spill, false))
+			fail("cannot open '%s', where lines for stage '%s' are:", inlet->spill.path,
+			     inlet->port->child->name);
+	}
+}
+
+/* Those of the routes that are not in the stage's stream yet, or not all of it. */
+static void remember_routes(struct inlet *inlet, const struct store_stage *stage, uint64_t to)
+{
+	inlet->again = xcalloc(stage->route_count + 1, sizeof(*inlet->again));
+	for (size_t i = 0; i < stage->route_count; i++)
+		if (stage->routes[i].to_end > to)
+			inlet->again[inlet->again_count++] = stage->routes[i];
+}
+
+void inlet_go_on(struct inlet *inlet, const struct store_stage *stage)
+{
+	bool fresh = atomic_load(&inlet->notes->sequence) == 0;
+
+	if (inlet->count == 1 && !inlet->links[0].event) {
+		if (!fresh)
+			return;
+		inlet->note.from[0] = inlet->note.to = stage->mark.in;
+		store_note(inlet);
+		return;
+	}
+	remember_routes(inlet, stage, fresh ? stage->mark.in : inlet->note.to);
+	if (!fresh)
+		return;
+	inlet->note.to = inlet->again_count > 0 ? inlet->again[0].to : stage->to;
+	memcpy(inlet->note.from, stage->from, sizeof(inlet->note.from));
+	for (size_t i = inlet->again_count; i-- > 0;)
+		inlet->note.from[inlet->again[i].link] = inlet->again[i].from;
+	store_note(inlet);
+}
+
 void inlet_free(struct inlet *inlet)
 {
+	for (size_t i = 0; i < inlet->count; i++)
+		if (inlet->links[i].reads_disk)
+			backlog_free(&inlet->links[i].backlog);
+	spill_free(&inlet->spill, !inlet->port->manager->afresh);
+	dead_letters_free(&inlet->letters);
+	free(inlet->letters_path);
 	free(inlet->links);
+	free(inlet->again);
 	json_want_free(&inlet->want);
 	if (inlet->notes)
 		munmap(inlet->notes, PLUMBING_MOVES_LENGTH);
 }
 
-/* Moving. */
+/* Looking: where the lines are that are to be moved next. */
 
-static bool is_wanted(struct inlet *inlet, const struct inlet_link *link, const char *line, size_t length)
+static void open_backlog(struct move *move)
 {
-	struct json_span span;
-	struct json_result result;
+	struct inlet *inlet = move->inlet;
+	struct store *store = inlet->port->manager->store;
+	size_t writer = (size_t)(move->link->from - inlet->port->manager->ports);
 
-	if (!link->event)
-		return true;
-	return json_scan(line, length, &inlet->want, &span, 0, &result) && result.kind == JSON_OBJECT &&
-	       span.kind == JSON_STRING && json_string_is(span.at, span.length, link->event, strlen(link->event));
+	if (store)
+		backlog_init(&move->link->backlog, &store->journal, STORE_DATA, (uint16_t)writer,
+		             store_place(store, writer, move->from));
+	else
+		backlog_init(&move->link->backlog, &inlet->spill.journal, SPILL_DATA, (uint16_t)move->number,
+		             spill_place(&inlet->spill, move->number, move->from));
+	move->link->reads_disk = true;
 }
 
-/* Where the wanted lines go: the ring of its own, or nowhere. */
-struct move {
-	struct inlet *inlet;
-	const struct inlet_link *link;
-	uint64_t from, to;
-	uint64_t end; /* what there is to move */
-	size_t room;
-};
+static void close_backlog(struct inlet_link *link)
+{
+	if (link->reads_disk)
+		backlog_free(&link->backlog);
+	link->reads_disk = false;
+}
+
+static void look_at_disk(struct move *move)
+{
+	size_t length = 0;
+	int result;
+
+	if (!move->link->reads_disk)
+		open_backlog(move);
+	result = backlog_look(&move->link->backlog, move->from, &move->bytes, &length);
+	if (result <= 0)
+		fail("stage '%s': its lines are not where they were put on disk:", move->inlet->port->child->name);
+	if (length < move->end - move->from)
+		move->end = move->from + length;
+}
+
+static bool is_in_ring(const struct move *move)
+{
+	if (move->inlet->port->manager->store)
+		return move->from >= store_in_ring(move->link->from);
+	return move->from >= move->inlet->note.spilled[move->number];
+}
+
+/* Not more at a time than keeps the turns fair. */
+static void take_turn(struct move *move)
+{
+	const struct inlet *inlet = move->inlet;
+	const struct store_route *again = &inlet->again[inlet->again_next];
+	uint64_t before = move->end;
+	const char *newline;
+
+	if (inlet->again_next < inlet->again_count) {
+		if (again->from_end < move->end)
+			move->end = again->from_end;
+		return;
+	}
+	if (inlet->count == 1 || move->end - move->from <= LINE_BLOCK)
+		return;
+	newline = memchr(at(move) + LINE_BLOCK - 1, '\n', (size_t)(before - move->from) - LINE_BLOCK + 1);
+	move->end = newline ? move->from + (uint64_t)(newline + 1 - at(move)) : before;
+}
+
+static void look(struct move *move)
+{
+	move->start = move->from;
+	if (is_in_ring(move)) {
+		close_backlog(move->link);
+		if (ring_follow(&move->link->from->out) < 0)
+			fail("cannot map a ring of stage '%s':", move->link->from->child->name);
+		move->bytes = ring_at(&move->link->from->out, move->from);
+	} else {
+		look_at_disk(move);
+	}
+	take_turn(move);
+}
+
+/* Moving. */
 
 /* Puts one line behind what was put before; one that lacks its newline, the last of a writer, gets it. False: no room. */
 static bool put_line(struct move *move, const char *line, size_t length)
@@ -124,17 +332,16 @@ static bool put_line(struct move *move, const char *line, size_t length)
 /* All lines are wanted: as many as there is room for at once. */
 static void move_block(struct move *move)
 {
-	struct ring *from = &move->link->from->out;
 	uint64_t most = move->end - move->from;
-	const char *start = ring_at(from, move->from), *newline;
+	const char *newline;
 
 	if (most > move->room)
 		most = move->room;
-	newline = most > 0 ? memrchr(start, '\n', (size_t)most) : NULL;
+	newline = most > 0 ? memrchr(at(move), '\n', (size_t)most) : NULL;
 	if (!newline)
 		return;
-	most = (uint64_t)(newline + 1 - start);
-	memcpy(ring_at(&move->inlet->port->own_in, move->to), start, (size_t)most);
+	most = (uint64_t)(newline + 1 - at(move));
+	memcpy(ring_at(&move->inlet->port->own_in, move->to), at(move), (size_t)most);
 	move->from += most;
 	move->to += most;
 	move->room -= (size_t)most;
@@ -143,149 +350,152 @@ static void move_block(struct move *move)
 /* False: there is no room for the line at move->from. */
 static bool move_lines(struct move *move)
 {
-	struct ring *from = &move->link->from->out;
-
 	if (!move->link->event)
 		move_block(move);
 	while (move->from < move->end) {
-		const char *line = ring_at(from, move->from);
-		const char *newline = memchr(line, '\n', (size_t)(move->end - move->from));
-		size_t length = newline ? (size_t)(newline + 1 - line) : (size_t)(move->end - move->from);
+		const char *line = at(move);
+		size_t length = line_length(move);
+		bool newline = line[length - 1] == '\n';
 
-		if (is_wanted(move->inlet, move->link, line, length - (newline != NULL)) &&
-		    !put_line(move, line, length))
+		if (is_wanted(move->inlet, move->link, line, length - newline, false) && !put_line(move, line, length))
 			return false;
 		move->from += length;
 	}
 	return true;
 }
 
-static uint64_t count_lines(struct inlet *inlet, const struct inlet_link *link, const char *at, uint64_t length)
-{
-	const char *end = at + length;
-	uint64_t lines = 0;
-
-	while (at < end) {
-		const char *newline = memchr(at, '\n', (size_t)(end - at)), *next = newline ? newline + 1 : end;
-
-		lines += is_wanted(inlet, link, at, (size_t)(next - at) - (newline != NULL));
-		at = next;
-	}
-	return lines;
-}
-
-static void commit(struct inlet *inlet, const struct move *move)
-{
-	inlet->note.from[move->link - inlet->links] = move->from;
-	inlet->note.to = move->to;
-	store_note(inlet);
-	publish(inlet, move->link);
-}
+/* No room. */
 
 /* Passes over lines; that is counted, and said. */
-static void drop(struct inlet *inlet, struct move *move, uint64_t length)
+static void drop(struct move *move, uint64_t length)
 {
-	uint64_t lines = count_lines(inlet, move->link, ring_at(&move->link->from->out, move->from), length);
+	struct inlet *inlet = move->inlet;
+	uint64_t end = move->from + length, lines = 0;
 
-	move->from += length;
+	while (move->from < end) {
+		size_t line = line_length(move);
+
+		lines += is_wanted(inlet, move->link, at(move), line - (at(move)[line - 1] == '\n'), true);
+		move->from += line;
+	}
 	inlet->note.dropped += lines;
-	commit(inlet, move);
-	atomic_store_explicit((_Atomic uint64_t *)&inlet->port->page->dropped, inlet->note.dropped,
-	                      memory_order_relaxed);
+	commit(move);
+	inlet->port->page->dropped = inlet->note.dropped;
 	if (lines > 0)
 		manager_tell_drop(inlet->port->manager, inlet->port->child, inlet->note.dropped);
 }
 
-/* Whether the writer waits, and it is this reader that it waits for. */
+/* The writer waits, or soon will, and it is this reader that it waits for. */
 static bool holds_up(const struct move *move)
 {
 	struct ring *from = &move->link->from->out;
-
 	size_t room = ring_room(from);
 
-	return ring_lowest(from) == move->from && (room < from->size / 4 || room < atomic_load(&from->shared->wanted));
+	return ring_lowest(from) == ring_tail(from, move->link->slot) &&
+	       (room < from->size / 4 || room < atomic_load(&from->shared->wanted));
 }
 
-/* There is no room for the line at move->from. True: it was got rid of. */
-static bool make_do(struct inlet *inlet, struct move *move)
+/* What is in the writer's ring goes to disk. False: there is no room there, either. */
+static bool spill_lines(struct move *move)
+{
+	struct inlet *inlet = move->inlet;
+	uint64_t *spilled = &inlet->note.spilled[move->number];
+	uint64_t begin = *spilled > move->from ? *spilled : move->from, end = ring_head(&move->link->from->out);
+
+	if (begin == end || (!inlet->spill.open && !spill_open(&inlet->spill, true)) ||
+	    !spill_add(&inlet->spill, move->number, begin, ring_at(&move->link->from->out, begin),
+	               (size_t)(end - begin))) {
+		if (begin < end && !inlet->spill.full)
+			message_error("%s: cannot spill to '%s', the writers wait:", inlet->port->child->name,
+			              inlet->spill.path);
+		inlet->spill.full |= begin < end;
+		return false;
+	}
+	inlet->spill.full = false;
+	*spilled = end;
+	store_note(inlet);
+	publish(inlet, move->number);
+	return true;
+}
+
+/* There is no room for the line at move->from. True: something was done about it. */
+static bool make_do(struct move *move)
 {
 	struct ring *from = &move->link->from->out;
-	const char *start = ring_at(from, move->from), *newline;
 	uint64_t length = move->end - move->from;
+	const char *newline;
 
-	switch (inlet->when_full) {
+	switch (move->inlet->when_full) {
 	case WHEN_FULL_DROP_NEWEST:
-		drop(inlet, move, length);
+		drop(move, length);
 		return true;
 	case WHEN_FULL_DROP_OLDEST:
 		if (!holds_up(move))
 			return false;
 		if (length > from->size / 2) {
-			newline = memchr(start + from->size / 2, '\n', (size_t)length - from->size / 2);
-			length = newline ? (uint64_t)(newline + 1 - start) : length;
+			newline = memchr(at(move) + from->size / 2, '\n', (size_t)length - from->size / 2);
+			length = newline ? (uint64_t)(newline + 1 - at(move)) : length;
 		}
-		drop(inlet, move, length);
+		drop(move, length);
 		return true;
-	default:
-		return false;
+	case WHEN_FULL_SPILL:
+		return holds_up(move) && spill_lines(move);
+	case WHEN_FULL_BLOCK:
+		break;
 	}
+	return false;
 }
 
 /*
  * A line longer than the ring makes it grow, once it is empty. True: there is room for it now. Else that is waited for,
- * and with when_full: drop-oldest for the writer, too.
+ * and if something is to be done when the writer's ring gets full, for the writer, too.
  */
-static bool find_room(struct inlet *inlet, const struct move *move)
+static bool find_room(const struct move *move)
 {
-	struct ring *from = &move->link->from->out, *to = &inlet->port->own_in;
-	const char *line = ring_at(from, move->from);
-	const char *newline = memchr(line, '\n', (size_t)(move->end - move->from));
-	size_t length = newline ? (size_t)(newline + 1 - line) : (size_t)(move->end - move->from) + 1;
+	struct ring *from = &move->link->from->out, *to = &move->inlet->port->own_in;
+	size_t length = line_length(move) + 1;
 	int fits = ring_fit(to, length);
 
 	if (fits < 0)
-		fail("cannot make room for the input of stage '%s':", inlet->port->child->name);
+		fail("cannot make room for the input of stage '%s':", move->inlet->port->child->name);
 	if (fits > 0 && length <= ring_room(to))
 		return true;
-	if (inlet->when_full == WHEN_FULL_DROP_OLDEST && !ring_wait_reader(from, move->link->slot, ring_head(from)))
+	if (move->inlet->when_full != WHEN_FULL_BLOCK && !ring_wait_reader(from, move->link->slot, ring_head(from)))
 		return true;
 	return !ring_wait_writer(to, fits == 0 ? to->size : length > to->size / 4 ? length : to->size / 4);
 }
 
 /* Moves from one writer. True: something happened. */
-static bool work_link(struct inlet *inlet, struct inlet_link *link)
+static bool work_link(struct inlet *inlet, size_t number)
 {
-	struct ring *from = &link->from->out, *to = &inlet->port->own_in;
-	bool ended = ring_ended(from), all;
+	struct inlet_link *link = &inlet->links[number];
+	struct store *store = inlet->port->manager->store;
+	struct ring *ring = &link->from->out, *own = &inlet->port->own_in;
+	bool ended = ring_ended(ring), all;
+	uint64_t head = ring_head(ring), before = inlet->note.from[number];
 	struct move move = {
 		.inlet = inlet,
 		.link = link,
-		.from = inlet->note.from[link - inlet->links],
+		.number = number,
+		.end = store ? store_ready(store, link->from) : head,
+		.from = before,
 		.to = inlet->note.to,
-		.end = ring_head(from),
-		.room = ring_room(to),
+		.room = ring_room(own) + (size_t)(ring_head(own) - inlet->note.to),
 	};
-	uint64_t before = move.from;
 
-	if (move.from == move.end) {
-		link->ended = ended;
-		return !ended && !ring_wait_reader(from, link->slot, move.end);
+	if (inlet->again_next < inlet->again_count && inlet->again[inlet->again_next].link != number)
+		return false;
+	if (move.from >= move.end) {
+		link->ended = ended && move.from >= head;
+		return !store && !ended && !ring_wait_reader(ring, link->slot, head);
 	}
-	if (ring_follow(from) < 0)
-		fail("cannot map a ring of stage '%s':", link->from->child->name);
-	/* Not more at a time than keeps the turns fair. */
-	if (move.end - move.from > LINE_BLOCK && inlet->count > 1) {
-		const char *start = ring_at(from, move.from);
-		const char *newline = memchr(start + LINE_BLOCK - 1, '\n', (size_t)(move.end - move.from) - LINE_BLOCK + 1);
-
-		move.end = newline ? move.from + (uint64_t)(newline + 1 - start) : move.end;
-	}
+	look(&move);
 	all = move_lines(&move);
-	if (move.from > before)
-		commit(inlet, &move);
+	if (move.from > before && !commit(&move))
+		return false;
 	if (all)
 		return true;
-	return make_do(inlet, &move) || find_room(inlet, &move) || move.from > before;
+	return make_do(&move) || find_room(&move) || move.from > before;
 }
 
 bool inlet_work(struct inlet *inlet)
@@ -295,10 +505,10 @@ bool inlet_work(struct inlet *inlet)
 	if (inlet->port->completed)
 		return false;
 	for (size_t i = 0; i < inlet->count; i++) {
-		struct inlet_link *link = &inlet->links[(inlet->next + i) % inlet->count];
+		size_t number = (inlet->next + i) % inlet->count;
 
-		moved |= work_link(inlet, link);
-		ended &= link->ended;
+		moved |= work_link(inlet, number);
+		ended &= inlet->links[number].ended;
 	}
 	inlet->next = (inlet->next + 1) % inlet->count;
 	if (ended && !ring_ended(&inlet->port->own_in)) {
@@ -307,6 +517,16 @@ bool inlet_work(struct inlet *inlet)
 		moved = true;
 	}
 	return moved;
+}
+
+uint64_t inlet_position(const struct inlet *inlet, const struct port *from)
+{
+	uint64_t lowest = UINT64_MAX;
+
+	for (size_t i = 0; i < inlet->count && !inlet->port->completed; i++)
+		if (inlet->links[i].from == from && inlet->note.from[i] < lowest)
+			lowest = inlet->note.from[i];
+	return lowest;
 }
 
 bool inlet_idle(const struct inlet *inlet)

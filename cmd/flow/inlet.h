@@ -9,7 +9,10 @@
  *   block        the writer's ring is left as it is, until that is full, too
  *   drop-newest  what there is no room for is dropped
  *   drop-oldest  the oldest lines in the writer's ring are dropped, once it is full and only this reader holds it up
- *   spill        what there is no room for goes to disk, and comes back in order (backlog.h)
+ *   spill        what is in the writer's ring then goes to disk, and comes back in order (spill.h)
+ *
+ * With delivery: durable what is moved is in the pipeline's journal before (store.h), and is read from there where a
+ * writer's ring does not have it any more.
  */
 #ifndef PYPE_FLOW_INLET_H
 #define PYPE_FLOW_INLET_H
@@ -19,13 +22,20 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "cmd/flow/backlog.h"
 #include "cmd/flow/port.h"
+#include "cmd/flow/spill.h"
+#include "common/dead_letter.h"
 #include "common/json_want.h"
+
+struct store_route;
+struct store_stage;
 
 struct inlet_note {
 	uint64_t to; /* position in the own ring */
 	uint64_t dropped; /* events, so far */
 	uint64_t from[MANIFEST_EDGES]; /* positions in the writers' */
+	uint64_t spilled[MANIFEST_EDGES]; /* so far they are on disk; not more than from: nothing is */
 };
 
 /* In the stage's memory, at PLUMBING_MOVES. */
@@ -39,6 +49,8 @@ struct inlet_link {
 	unsigned slot; /* of its ring */
 	const char *event; /* NULL: all */
 	bool ended; /* nothing more will come from there */
+	bool reads_disk; /* backlog is in use */
+	struct backlog backlog;
 };
 
 struct inlet {
@@ -49,16 +61,27 @@ struct inlet {
 	struct inlet_notes *notes;
 	struct inlet_note note;
 	struct json_want want; /* .event */
-	struct message_limit said; /* of the drops */
+	struct spill spill;
+	struct store_route *again; /* what is to be moved as it was before */
+	size_t again_count, again_next;
+	char *letters_path;
+	struct dead_letters letters; /* lines that are no events, where events are chosen */
 };
 
 /* 0, or -1: errno. */
 int inlet_init(struct inlet *inlet, struct port *port, struct port *ports, const struct plan *plan);
+/* After store_open: goes on where a predecessor was. */
+void inlet_adopt(struct inlet *inlet);
 void inlet_free(struct inlet *inlet);
+
+/* For store_open: what the journal knows of it. */
+void inlet_go_on(struct inlet *inlet, const struct store_stage *stage);
 
 /* Moves what can be moved. True: something was. */
 bool inlet_work(struct inlet *inlet);
 
+/* The lowest position that is still to be moved of that port's output; UINT64_MAX: it does not read it. */
+uint64_t inlet_position(const struct inlet *inlet, const struct port *from);
 /* protocol: sync: there is nothing to move. */
 bool inlet_idle(const struct inlet *inlet);
 /* The stage reads no more: nor does this. */

@@ -116,6 +116,20 @@ int manager_bell(const struct manager *manager)
 	return manager->setup->plumbing->bell;
 }
 
+struct inlet *manager_inlet(const struct manager *manager, size_t number)
+{
+	for (size_t i = 0; i < manager->inlet_count; i++)
+		if (manager->inlets[i].port == &manager->ports[number])
+			return &manager->inlets[i];
+	return NULL;
+}
+
+void manager_note_done(struct manager *manager, const struct port *port)
+{
+	if (manager->store && !manager->stopping)
+		store_done(manager->store, (size_t)(port - manager->ports));
+}
+
 void manager_work_later(struct manager *manager)
 {
 	manager->again = true;
@@ -129,6 +143,8 @@ static bool work_once(struct manager *manager)
 
 	for (size_t i = 0; i < manager->count; i++)
 		moved |= port_work(&manager->ports[i]);
+	if (manager->store)
+		moved |= store_work(manager->store);
 	for (size_t i = 0; i < manager->inlet_count; i++)
 		moved |= inlet_work(&manager->inlets[i]);
 	for (size_t i = 0; i < manager->count; i++)

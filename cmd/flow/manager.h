@@ -24,6 +24,7 @@
 #include "cmd/flow/manifest.h"
 #include "cmd/flow/plumbing.h"
 #include "cmd/flow/port.h"
+#include "cmd/flow/store.h"
 #include "common/text.h"
 
 enum manager_order {
@@ -63,6 +64,7 @@ struct manager {
 	size_t count, done;
 	struct inlet *inlets;
 	size_t inlet_count;
+	struct store *store; /* delivery: durable; else NULL */
 	struct drain drain;
 	bool stopping, hurried;
 	bool afresh; /* a stage failed too often: all end, and the pipeline goes on in another manager */
@@ -85,6 +87,10 @@ void manager_work_later(struct manager *manager);
 
 struct port *manager_port(struct manager *manager, size_t number);
 int manager_bell(const struct manager *manager);
+/* That of a stage; NULL: it has none. */
+struct inlet *manager_inlet(const struct manager *manager, size_t number);
+/* The port's stage is done, and its output complete. */
+void manager_note_done(struct manager *manager, const struct port *port);
 /* Nobody reads this child's pipe any more. */
 bool manager_reader_gone(const struct manager *manager, const struct child *child);
 /* The port reads no more: those who write for it need not wait for it. */
@@ -98,6 +104,8 @@ void manager_tell_end(struct manager *manager, const struct child *child);
 void manager_tell_death(struct manager *manager, struct child *child, int64_t delay, const char *why);
 /* So many events on their way into the child were dropped by now. */
 void manager_tell_drop(struct manager *manager, struct child *child, uint64_t dropped);
+/* There is no room for the journal of so many bytes, or there is again. */
+void manager_tell_full(struct manager *manager, uint64_t size, bool full);
 /* The event at that position of its input was put into the dead letters. */
 void manager_tell_poison(struct manager *manager, const struct child *child, const char *reason, uint64_t at);
 

@@ -38,6 +38,7 @@ pid_t manager_spawn(struct manager *manager, const struct child *child, const ch
 		.files = manager->setup->files,
 	};
 
+	rights_give(&child->rights, &spawn);
 	return spawn_program(&spawn, failed);
 }
 
@@ -57,15 +58,18 @@ static char *variable(const char *format, ...)
 /* What the manifest sets, and what a stage is told of its place. */
 static void make_environment(const struct manager *manager, struct child *child)
 {
-	static const char restarts[] = "PYPE_RESTART=", page[] = "PYPE_STAGE=";
+	static const char restarts[] = "PYPE_RESTART=", page[] = "PYPE_STAGE=", dead_letter[] = "PYPE_DEAD_LETTER=";
 	const struct option_list *own = &child->stage->settings.env;
+	char *letters = variable("%s%s/dead-letters/%s.ndjson", dead_letter, manager->setup->state, child->name);
 	struct option_list list = {0};
 
+	if (rights_to_dead_letters(&child->rights, manager->setup->state, letters + strlen(dead_letter)) < 0)
+		fail("cannot give the dead letters '%s' to the stage's user:", letters + strlen(dead_letter));
+	rights_environment(&child->rights, &list);
 	for (size_t i = 0; i < own->count; i++)
 		option_list_add(&list, xstrdup(own->items[i]));
 	option_list_add(&list, variable("PYPE_NAME=%s", child->name));
-	option_list_add(&list,
-	                variable("PYPE_DEAD_LETTER=%s/dead-letters/%s.ndjson", manager->setup->state, child->name));
+	option_list_add(&list, letters);
 	option_list_add(&list, variable("%s%*s", restarts, CHILD_RESTART_ROOM, ""));
 	option_list_add(&list, variable("%s%*s", page, PORT_VARIABLE, ""));
 	child->environment = tools_environment(&list);
@@ -108,11 +112,6 @@ static void make_port(struct manager *manager, size_t number)
 	child->port = &manager->ports[number];
 	if (port_init(child->port, manager, child, manager->setup->plumbing, number, manager->ports) < 0)
 		fail("cannot map the memory of stage '%s':", child->name);
-	/* Its work is done since before this manager began. */
-	if (child->port->finished) {
-		child->state = CHILD_DONE;
-		manager->done++;
-	}
 }
 
 static void make_inlets(struct manager *manager)
@@ -126,9 +125,34 @@ static void make_inlets(struct manager *manager)
 			fail("cannot map the memory of stage '%s':", manager->children[i].name);
 }
 
+static void make_store(struct manager *manager)
+{
+	if (!manager->setup->plumbing->plan.durable)
+		return;
+	manager->store = xcalloc(1, sizeof(*manager->store));
+	store_open(manager->store, manager);
+}
+
+/* What is there from before this manager began. */
+static void adopt(struct manager *manager)
+{
+	for (size_t i = 0; i < manager->count; i++) {
+		struct child *child = &manager->children[i];
+
+		port_adopt(child->port);
+		if (!child->port->finished)
+			continue;
+		child->state = CHILD_DONE;
+		manager->done++;
+	}
+	for (size_t i = 0; i < manager->inlet_count; i++)
+		inlet_adopt(&manager->inlets[i]);
+}
+
 void manager_make(struct manager *manager)
 {
 	const struct manifest_pipeline *pipeline = manager->setup->pipeline;
+	const char *failed;
 
 	manager->count = pipeline->count;
 	manager->children = xcalloc(manager->count, sizeof(*manager->children));
@@ -139,6 +163,8 @@ void manager_make(struct manager *manager)
 		if (child_init(child, manager, &pipeline->stages[i], pipeline->name) < 0)
 			fail("cannot set up stage '%s':", pipeline->stages[i].name);
 		tail_keep(&child->tail, manager->setup->state);
+		if (!rights_init(&child->rights, &child->stage->settings, &failed))
+			fail("stage '%s': user '%s': %s", child->name, child->stage->settings.user, failed);
 		child->command = shell_direct(pipeline->stages[i].run);
 		make_environment(manager, child);
 	}
@@ -147,6 +173,8 @@ void manager_make(struct manager *manager)
 		make_port(manager, i);
 	}
 	make_inlets(manager);
+	make_store(manager);
+	adopt(manager);
 	drain_init(&manager->drain, manager);
 }
 
@@ -155,10 +183,14 @@ void manager_free(struct manager *manager)
 	drain_free(&manager->drain);
 	for (size_t i = 0; i < manager->inlet_count; i++)
 		inlet_free(&manager->inlets[i]);
+	if (manager->store)
+		store_close(manager->store, !manager->stopping && !manager->afresh);
+	free(manager->store);
 	for (size_t i = 0; i < manager->count; i++) {
 		struct child *child = &manager->children[i];
 
 		port_free(child->port);
+		rights_free(&child->rights);
 		free(child->command);
 		tools_environment_free(child->environment);
 		child_free(child);

@@ -4,7 +4,7 @@
 
 #include "common/memory.h"
 
-enum { LEAST_RING = 64 << 10 };
+enum { LEAST_RING = 64 << 10, DURABLE_RING = 256 << 10 };
 
 static size_t count_readers(const struct manifest_pipeline *pipeline, size_t stage)
 {
@@ -27,9 +27,11 @@ static void choose_in(struct plan *plan, const struct manifest_pipeline *pipelin
 	planned->in_size = settings->buffer;
 	if (stage->from_count == 0)
 		planned->in = IN_NONE;
+	else if (plan->durable)
+		planned->in = IN_OWN;
 	else if (all_of_one && settings->delivery == DELIVERY_FAST && count_readers(pipeline, planned->from) == 1)
 		planned->in = IN_PIPE;
-	else if (all_of_one && settings->when_full == WHEN_FULL_BLOCK && settings->delivery != DELIVERY_DURABLE)
+	else if (all_of_one && settings->when_full == WHEN_FULL_BLOCK)
 		planned->in = IN_SHARED;
 	else
 		planned->in = IN_OWN;
@@ -45,8 +47,8 @@ static void choose_out(struct plan *plan, const struct manifest_pipeline *pipeli
 	size_t readers = count_readers(pipeline, number);
 
 	planned->out = OUT_RING;
-	planned->out_size = LEAST_RING;
-	if (readers == 0 && settings->delivery == DELIVERY_FAST)
+	planned->out_size = plan->durable ? DURABLE_RING : LEAST_RING;
+	if (readers == 0 && settings->delivery == DELIVERY_FAST && !plan->durable)
 		planned->out = OUT_INHERITED;
 	if (readers == 0) {
 		planned->drained = planned->out == OUT_RING;
@@ -94,15 +96,22 @@ void plan_make(struct plan *plan, const struct manifest_pipeline *pipeline)
 		.stages = xcalloc(pipeline->count, sizeof(*plan->stages)),
 		.count = pipeline->count,
 		.links = xcalloc(edges + 1, sizeof(*plan->links)),
-		.sync = pipeline->settings.protocol == PROTOCOL_SYNC,
 	};
+	for (size_t i = 0; i < pipeline->count; i++) {
+		const struct manifest_stage *stage = &pipeline->stages[i];
+
+		plan->sync |= stage->from_count == 0 && stage->settings.protocol == PROTOCOL_SYNC;
+		plan->durable |= stage->settings.delivery == DELIVERY_DURABLE;
+	}
 	for (size_t i = 0; i < pipeline->count; i++) {
 		choose_in(plan, pipeline, i);
 		choose_out(plan, pipeline, i);
-		plan->sync |= pipeline->stages[i].settings.protocol == PROTOCOL_SYNC;
 	}
 	for (size_t i = 0; i < pipeline->count; i++)
 		join(plan, pipeline, i);
+	for (size_t i = 0; i < pipeline->count && plan->durable; i++)
+		if (!plan->stages[i].drained)
+			plan->stages[i].journal_slot = plan->stages[i].slots++;
 	for (size_t i = 0; i < pipeline->count; i++)
 		plan->stages[i].paged = plan->stages[i].in != IN_PIPE && plan->stages[i].out == OUT_RING;
 }

@@ -4,7 +4,7 @@
  *   pipe     `delivery: fast`, one writer and one reader of all its events: the kernel's pipe, nobody in between
  *   shared   the reader reads the ring that the writer writes: one writer, all its events, when_full: block
  *   own      the reader has a ring of its own, which the manager fills from those of the writers (inlet.h): several
- *            writers, a choice of events, another when_full, delivery: durable
+ *            writers, a choice of events, another when_full; and all of a pipeline with delivery: durable
  *
  * What a stage writes that nobody reads goes to the runner's standard output. Pure.
  */
@@ -28,6 +28,7 @@ struct plan_stage {
 	size_t from; /* IN_PIPE, IN_SHARED: the stage it reads */
 	unsigned slot; /* IN_SHARED: … in that slot of its ring; IN_OWN: 0 */
 	unsigned slots; /* OUT_RING: how many read it */
+	unsigned journal_slot; /* … in a durable pipeline, if it is not drained: the journal, for all its readers */
 	uint64_t in_size, out_size; /* of the rings, IN_OWN and OUT_RING */
 };
 
@@ -44,6 +45,7 @@ struct plan {
 	struct plan_link *links; /* those to one stage side by side, in the order of its `from` */
 	size_t link_count;
 	bool sync;
+	bool durable; /* one stage makes all edges so */
 };
 
 void plan_make(struct plan *plan, const struct manifest_pipeline *pipeline);

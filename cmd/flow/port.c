@@ -139,15 +139,6 @@ static void restore(struct port *port)
 		ring_release(port->in, port->plan->slot, mark.in);
 }
 
-/* Its slot in the ring that it reads. */
-static void take_slot(struct port *port)
-{
-	struct ring_slot *slot = &port->in->shared->slots[port->plan->slot];
-
-	if (atomic_load(&port->page->state) != PAGE_DONE)
-		atomic_store_explicit(&slot->present, 1, memory_order_seq_cst);
-}
-
 int port_init(struct port *port, struct manager *manager, struct child *child, const struct plumbing *plumbing,
               size_t number, struct port *ports)
 {
@@ -176,21 +167,24 @@ int port_init(struct port *port, struct manager *manager, struct child *child, c
 		port->in = &ports[plan->from].out;
 		ports[plan->from].readers[plan->slot] = port;
 	}
-	if (port->in && port->page)
-		take_slot(port);
-	else if (port->in)
-		atomic_store(&port->in->shared->slots[plan->slot].present, 1);
 	if (plan->drained)
 		atomic_store(&port->out.shared->slots[0].present, 1);
+	else if (plumbing->plan.durable)
+		atomic_store(&port->out.shared->slots[plan->journal_slot].present, 1);
 	if (port->bell >= 0) {
 		ev_io_set(&port->bell_ready, port->bell, EV_READ);
 		ev_io_start(EV_DEFAULT_ & port->bell_ready);
 	}
-	/* What a predecessor of this manager has left: the stage's processes are gone. */
-	if (port->page && plan->paged)
+	return 0;
+}
+
+void port_adopt(struct port *port)
+{
+	if (port->page && port->plan->paged)
 		restore(port);
 	port->finished = port->page && atomic_load(&port->page->state) == PAGE_DONE;
-	return 0;
+	if (port->in && !port->finished)
+		atomic_store_explicit(&port->in->shared->slots[port->plan->slot].present, 1, memory_order_seq_cst);
 }
 
 static void close_pipe(struct ev_io *watcher, int *fd)
@@ -273,6 +267,7 @@ int port_prepare(struct port *port)
 		ev_io_start(EV_DEFAULT_ & port->bell_ready);
 		bell_ring(port->bell);
 	}
+	atomic_store(&page->ask, port->manager->setup->plumbing->plan.durable);
 	atomic_store(&page->keeps, PAGE_NOT);
 	atomic_store(&page->flags, (port->manager->setup->plumbing->plan.sync ? PAGE_SYNC : 0) |
 	                                   (atomic_load(&page->marks.sequence) > 0 ? PAGE_RESUMED : 0));
@@ -337,6 +332,7 @@ static void complete(struct port *port)
 	close_pipes(port);
 	if (port->manager->afresh)
 		return;
+	manager_note_done(port->manager, port);
 	if (port->page)
 		atomic_store(&port->page->state, PAGE_DONE);
 	if (port->out.shared)
@@ -408,13 +404,19 @@ void port_finish(struct port *port)
 		manager_work_later(port->manager);
 }
 
+static bool is_journal(const struct port *port, int slot)
+{
+	return port->manager->setup->plumbing->plan.durable && !port->plan->drained &&
+	       slot == (int)port->plan->journal_slot;
+}
+
 bool port_lost_reader(struct port *port, unsigned slot)
 {
 	if (!port->out.shared)
 		return true;
 	atomic_store_explicit(&port->out.shared->slots[slot].present, 0, memory_order_seq_cst);
 	for (int i = 0; i < port->reader_count; i++)
-		if (atomic_load(&port->out.shared->slots[i].present))
+		if (atomic_load(&port->out.shared->slots[i].present) && !is_journal(port, i))
 			return false;
 	atomic_store_explicit(&port->out.shared->deserted, 1, memory_order_seq_cst);
 	/* A plain one gets SIGPIPE, one that waits for the time or an answer notices it, too. */

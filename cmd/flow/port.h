@@ -73,6 +73,8 @@ struct port {
 /* Maps what there is. plumbing, all ports and child's names and settings must be set. 0, or -1: errno. */
 int port_init(struct port *port, struct manager *manager, struct child *child, const struct plumbing *plumbing,
               size_t number, struct port *ports);
+/* Takes over what a predecessor of this manager, or of this runner, has left. */
+void port_adopt(struct port *port);
 void port_free(struct port *port);
 
 enum port_mode port_mode(const struct port *port);

@@ -78,6 +78,10 @@ static const struct hearing {
 	{"finished", message_info, false},
 	{"failed", message_error, true},
 	{"given_up", message_error, true},
+	{"dead_letter", message_error, true},
+	{"dropped", message_warning, true},
+	{"full", message_error, true},
+	{"resumed", message_warning, false},
 };
 
 static void say(struct run *run, const char *event, size_t length)

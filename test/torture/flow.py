@@ -215,8 +215,9 @@ class Flow:
         self.process.kill()
         if self.process.wait() != -signal.SIGKILL:
             return False
-        if not wait_until(lambda: not self.orphans(), 1):
-            left = ["%d %s %s" % (pid, name_of(pid), read("/proc/%d/cmdline" % pid)[:80]) for pid in self.orphans()]
+        if not wait_until(lambda: not self.orphans() and not any(map(is_alive, before)), 1):
+            left = ["%d %s %s" % (pid, name_of(pid), read("/proc/%d/cmdline" % pid)[:80])
+                    for pid in {*self.orphans(), *filter(is_alive, before)}]
             raise Failure("a second after kill -9 of the runner %d of %d processes live: %s" % (
                 len(left), len(before), "; ".join(left)))
         return True

@@ -71,7 +71,8 @@ class Stage:
                     self.fed = len(self.text)
             if self.fed == len(self.text) and self.to >= 0:
                 flags = struct.unpack_from("<I", self.page, 8)[0]
-                struct.pack_into("<I", self.page, 8, flags | ENDED)
+                # One store of a whole word: struct's are of bytes, and zero them first.
+                memoryview(self.page).cast("I")[2] = flags | ENDED
                 self.close_input()
             if readable:
                 piece = os.read(self.from_, 65536)

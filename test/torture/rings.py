@@ -26,6 +26,8 @@ class Stage:
         self.memory = os.memfd_create("stage")
         os.ftruncate(self.memory, 1 << 32)
         self.map = mmap.mmap(self.memory, RING + SHARED)
+        # Stores through these are of whole words, as others see them; struct's are of bytes, and zero them first.
+        self.words = {"Q": memoryview(self.map).cast("Q"), "I": memoryview(self.map).cast("I")}
         self.bell, self.manager = os.eventfd(0, os.EFD_NONBLOCK), os.eventfd(0, os.EFD_NONBLOCK)
         self.map[0:8] = b"pypepag1"
         self.put("<Q", 24, NOWHERE)
@@ -34,6 +36,10 @@ class Stage:
 
     def put(self, form, offset, *values):
         struct.pack_into(form, self.map, offset, *values)
+
+    def set(self, form, offset, value):
+        """One word, while others may look."""
+        self.words[form][offset // struct.calcsize(form)] = value
 
     def get(self, form, offset):
         return struct.unpack_from(form, self.map, offset)[0]
@@ -79,9 +85,9 @@ class Stage:
     def mend(self):
         """What its last mark says is published and given back, and neighbours look again."""
         handled, out = self.mark()
-        self.put("<Q", RING + HEAD, out)
+        self.set("Q", RING + HEAD, out)
         if self.above:
-            self.above.put("<Q", RING + SLOTS, max(handled, self.above.get("<Q", RING + SLOTS)))
+            self.above.set("Q", RING + SLOTS, max(handled, self.above.get("<Q", RING + SLOTS)))
         for bell in [stage.bell for stage in (self.above, self.below) if stage]:
             os.eventfd_write(bell, 1)
 
@@ -89,8 +95,8 @@ class Stage:
         """It has done its work."""
         self.done = True
         if self.below:
-            self.put("<I", RING + ENDED, 1)
-            self.below.put("<I", 8, self.below.get("<I", 8) | PAGE_ENDED)
+            self.set("I", RING + ENDED, 1)
+            self.below.set("I", 8, self.below.get("<I", 8) | PAGE_ENDED)
             os.eventfd_write(self.below.bell, 1)
 
 
@@ -99,6 +105,7 @@ class Row:
 
     def __init__(self, graph, rng, directory):
         self.stages, self.rng, self.directory, self.kills = [], rng, directory, 0
+        self.stopped = []  # (when it goes on, stage)
         for stage in graph.stages.values():
             above = self.stages[-1] if self.stages else None
             size = rng.choice([4096, 16384, 65536, 262144])
@@ -123,9 +130,21 @@ class Row:
             else:
                 stage.start(self.directory)
 
-    def kill_one(self):
+    def go_on(self):
+        for when, stage in list(self.stopped):
+            if when < time.monotonic():
+                stage.process.send_signal(signal.SIGCONT)
+                self.stopped.remove((when, stage))
+
+    def strike(self):
+        """Kills one, or stops it for a while, so that the rings before it fill."""
         victim = self.rng.choice(self.running())
-        if victim.process.poll() is None:
+        if victim.process.poll() is not None:
+            return
+        if self.rng.random() < 0.2:
+            victim.process.send_signal(signal.SIGSTOP)
+            self.stopped.append((time.monotonic() + self.rng.uniform(0, 0.1), victim))
+        else:
             victim.process.kill()
             self.kills += victim.process.wait() == -signal.SIGKILL
 
@@ -141,6 +160,9 @@ def rings(options, rng, directory):
     os.makedirs(directory)
     source = Source("s1", 60000, names=["a", "b"], pad=rng.choice([20, 100, 3000]), seed=4)
     source.to = min(source.to, 6000000 // (source.pad + 100))
+    if rng.random() < 0.5:
+        # A pace, so that blocks end in the middle of what was out when the one before was killed.
+        source.every = 2000000 // source.to
     graph = chain(source, Filter("f1", "pass --multiply 2 --as f1", "f1", 2), Filter("f2", "pype-jq '.f2 = 0'", "f2"),
                   Output("o1", "o1.csv"))
     row, end = Row(graph, rng, directory), time.monotonic() + 60
@@ -149,7 +171,8 @@ def rings(options, rng, directory):
             must(time.monotonic() < end, "no end: %s" % [stage.where() for stage in row.stages])
             time.sleep(rng.expovariate(1 / 0.01))
             if row.kills < (options.kills or 60):
-                row.kill_one()
+                row.strike()
+            row.go_on()
             row.look_after()
     finally:
         row.kill_all()

@@ -84,16 +84,13 @@ static bool all_idle(const struct manager *manager)
 
 static void lock_step(struct manager *manager)
 {
-	bool idle = all_idle(manager);
-
+	if (!all_idle(manager))
+		return;
 	for (size_t i = 0; i < manager->count; i++) {
 		struct port *port = &manager->ports[i];
 		uint64_t head;
 
-		if (!port->page)
-			continue;
-		atomic_store_explicit(&port->page->ask, 1, memory_order_relaxed);
-		if (!idle || port->plan->in != IN_NONE || !port->out.shared)
+		if (!port->page || port->plan->in != IN_NONE || !port->out.shared)
 			continue;
 		head = ring_head(&port->out);
 		if (atomic_load(&port->page->synced) >= head)

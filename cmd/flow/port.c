@@ -249,6 +249,7 @@ static int make_pipes(struct port *port)
 
 int port_prepare(struct port *port)
 {
+	const struct plan *plan = &port->manager->setup->plumbing->plan;
 	struct page *page = port->page;
 	struct page_mark mark;
 
@@ -267,10 +268,10 @@ int port_prepare(struct port *port)
 		ev_io_start(EV_DEFAULT_ & port->bell_ready);
 		bell_ring(port->bell);
 	}
-	atomic_store(&page->ask, port->manager->setup->plumbing->plan.durable);
+	atomic_store(&page->ask, plan->durable ? PAGE_ASK_MARKS : plan->sync ? PAGE_ASK_IDLE : PAGE_ASK_NOTHING);
 	atomic_store(&page->keeps, PAGE_NOT);
-	atomic_store(&page->flags, (port->manager->setup->plumbing->plan.sync ? PAGE_SYNC : 0) |
-	                                   (atomic_load(&page->marks.sequence) > 0 ? PAGE_RESUMED : 0));
+	atomic_store(&page->flags,
+	             (plan->sync ? PAGE_SYNC : 0) | (atomic_load(&page->marks.sequence) > 0 ? PAGE_RESUMED : 0));
 	return 0;
 }
 
@@ -452,5 +453,6 @@ bool port_idle(const struct port *port)
 		return false;
 	if (port_mode(port) == PORT_RINGS && page_newest(&port->page->marks, &mark) && port->out.shared)
 		return mark.out == ring_head(&port->out);
-	return !port->in || port_mode(port) != PORT_PLAIN || ioctl(port->child->in, FIONREAD, &unread) < 0 || unread == 0;
+	return !port->in || port_mode(port) != PORT_PLAIN || ioctl(port->child->in, FIONREAD, &unread) < 0 ||
+	       unread == 0;
 }

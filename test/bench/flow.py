@@ -180,7 +180,7 @@ def successor(directory, _):
     with Flow(path, command) as flow:
         flow.wait_for("started", 3, 10)
         for i in range(KILLS):
-            started = [event for event in flow.wait_for("started", 3 + i, 10) if event["source"] == "bench.stage2"]
+            started = [event for event in flow.wait_for("started", 3 + i, 10) if event["source"] == "bench.pass"]
             time.sleep(0.02)
             killed = time.time()
             os.kill(started[-1]["data"]["pid"], signal.SIGKILL)

@@ -1,8 +1,8 @@
 """The rows of the runner. Each says what it is to reach in brackets.
 
-What sh can do as well runs in both, interleaved, with the same text and the same programs. A ratio is the wall time
-of sh by that of `pype run`: of the quickest run of each; and, since the machine is not the same all the time, the median of those of
-two runs one after the other.
+What sh can do as well runs in both, interleaved, with the same text and the same programs. A ratio is the wall time of
+sh by that of `pype run`: of the quickest run of each; and, since the machine is not the same all the time, the median
+of those of two runs one after the other.
 
 BENCH_KILLS (50) and BENCH_PIPELINES (1000) make the slow rows shorter.
 """
@@ -20,7 +20,6 @@ KILLS = int(os.environ.get("BENCH_KILLS") or 50)
 PIPELINES = int(os.environ.get("BENCH_PIPELINES") or 1000)
 MOVED = 16 * MB # millions of bytes, of the pipelines that only move them
 MOVERS = "emit -m %d | pass | sink" % MOVED
-TICK = os.sysconf("SC_CLK_TCK")
 
 
 def say(title, measured, target):
@@ -63,8 +62,9 @@ def throughput(directory, corpora):
 
 def durable(directory, _):
     print("\nflow, durable: emit | pass | sink, in %s\n" % directory)
-    commands = {policy: write_manifest("%s/%s.yaml" % (directory, policy), "emit -m %d | pass | sink" % MB,
-                                       delivery="durable", fsync=policy) for policy in ("always", "interval", "never")}
+    text = "emit -m %d | pass | sink" % MB
+    commands = {policy: write_manifest("%s/%s.yaml" % (directory, policy), text, delivery="durable", fsync=policy)
+                for policy in ("always", "interval", "never")}
     walls = {policy: [] for policy in commands}
     for _ in range(measuring.ROUNDS):
         for policy, command in commands.items():
@@ -80,9 +80,9 @@ def durable(directory, _):
 def lock_step(directory, _):
     count = 20000
     print("\nflow, sync: events a second through three stages\n")
+    cron = "pype-cron --from 0 --to %d --every 1s | pass | pype-csv -o %s/sync.csv time" % (count, directory)
     for title, text in (("numbers | pass | sink", "numbers --to %d | pass | sink" % count),
-                        ("pype-cron | pass | pype-csv",
-                         "pype-cron --from 0 --to %d --every 1s | pass | pype-csv -o %s/sync.csv time" % (count, directory))):
+                        ("pype-cron | pass | pype-csv", cron)):
         command = write_manifest(directory + "/sync.yaml", text, protocol="sync", ack="page")
         quickest = measuring.best([("/dev/null", command)])[0][0]
         say(title, "%8.0f events/s" % (count / quickest), ">= 20000")
@@ -120,7 +120,8 @@ class Flow:
     def __init__(self, path, command):
         self.events = path + ".state/events.ndjson"
         self.began = time.time()
-        self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                                        stderr=subprocess.DEVNULL)
 
     def __enter__(self):
         return self
@@ -216,8 +217,9 @@ def many(directory, _):
         before = cpu_seconds(ours), cpu_seconds(stages)
         time.sleep(idle)
         after = cpu_seconds(ours), cpu_seconds(stages)
-        say("CPU of the runner and its managers, idle", "%6.2f %%" % ((after[0] - before[0]) / idle * 100), "< 1 % of a core")
-        say("CPU of the stages, idle", "%6.2f %%" % ((after[1] - before[1]) / idle * 100), "as it comes")
+        say("CPU of the runner and its managers, idle", "%7.4f %%" % ((after[0] - before[0]) / idle * 100),
+            "< 1 % of a core")
+        say("CPU of the stages, idle", "%7.4f %%" % ((after[1] - before[1]) / idle * 100), "as it comes")
         say("memory of the runner", memory_of(ours[:1]), "< 4 MB")
         say("memory of a manager, the largest", memory_of(managers), "< 1 MB")
         ended = time.time()

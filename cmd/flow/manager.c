@@ -88,10 +88,7 @@ static void lock_step(struct manager *manager)
 		struct port *port = &manager->ports[i];
 		uint64_t head;
 
-		if (!port->page)
-			continue;
-		atomic_store_explicit(&port->page->ask, 1, memory_order_relaxed);
-		if (port->plan->in != IN_NONE || !port->out.shared)
+		if (!port->page || port->plan->in != IN_NONE || !port->out.shared)
 			continue;
 		/* In this order: what it writes meanwhile is not what was looked for. */
 		head = ring_head(&port->out);

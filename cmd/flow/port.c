@@ -262,6 +262,7 @@ static int make_pipes(struct port *port)
 
 int port_prepare(struct port *port)
 {
+	const struct plan *plan = &port->manager->setup->plumbing->plan;
 	struct page *page = port->page;
 	struct page_mark mark;
 
@@ -280,12 +281,12 @@ int port_prepare(struct port *port)
 		ev_io_start(EV_DEFAULT_ & port->bell_ready);
 		bell_ring(port->bell);
 	}
-	atomic_store(&page->ask, port->manager->setup->plumbing->plan.durable);
+	atomic_store(&page->ask, plan->durable ? PAGE_ASK_MARKS : plan->sync ? PAGE_ASK_IDLE : PAGE_ASK_NOTHING);
 	/* One that dies before it has begun with an event does not die of the one its predecessor had. */
 	atomic_store(&page->handling, PAGE_NOWHERE);
 	atomic_store(&page->keeps, PAGE_NOT);
-	atomic_store(&page->flags, (port->manager->setup->plumbing->plan.sync ? PAGE_SYNC : 0) |
-	                                   (atomic_load(&page->marks.sequence) > 0 ? PAGE_RESUMED : 0));
+	atomic_store(&page->flags,
+	             (plan->sync ? PAGE_SYNC : 0) | (atomic_load(&page->marks.sequence) > 0 ? PAGE_RESUMED : 0));
 	return 0;
 }
 

@@ -57,6 +57,8 @@ struct store_stage {
 
 struct store {
 	struct manager *manager;
+	char *path;
+	uint64_t segment; /* bytes of one */
 	struct journal journal;
 	struct store_stage *stages; /* as in the pipeline */
 	size_t count;
@@ -66,7 +68,8 @@ struct store {
 	bool gap; /* something is missing in it */
 	bool always; /* fsync: always */
 	bool settled; /* it is open, and the stages' memory is as it says */
-	bool full; /* and that was said */
+	bool full; /* there is no room, for what this stage has at least: that was said */
+	size_t lacking;
 	struct ev_timer again; /* to try once more, or to sync */
 };
 

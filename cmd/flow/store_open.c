@@ -249,7 +249,8 @@ void store_open(struct store *store, struct manager *manager)
 	};
 	bool fresh = !manager->ports[0].page->kept;
 
-	*store = (struct store){.manager = manager, .count = pipeline->count};
+	*store = (struct store){
+		.manager = manager, .path = path, .segment = wanted.segment_size, .count = pipeline->count};
 	store->always = settings->fsync == FSYNC_ALWAYS;
 	store->stages = xcalloc(store->count, sizeof(*store->stages));
 	store->names = names_of(pipeline);
@@ -280,7 +281,6 @@ void store_open(struct store *store, struct manager *manager)
 	}
 	manager->ports[0].page->kept = 1;
 	store->settled = true;
-	free(path);
 }
 
 /* Its files are all there is in the directory. */
@@ -299,19 +299,17 @@ static void remove_all(const char *path)
 
 void store_close(struct store *store, bool over)
 {
-	char *path = path_of(store->manager);
-
 	ev_timer_stop(EV_DEFAULT_ & store->again);
 	if (!over && !has_unhandled(store))
 		journal_append(&store->journal, STORE_CLEAN, 0, NULL, 0, NULL);
 	journal_close(&store->journal);
 	if (over)
-		remove_all(path);
+		remove_all(store->path);
 	for (size_t i = 0; i < store->count; i++) {
 		free(store->stages[i].held);
 		free(store->stages[i].routes);
 	}
 	free(store->stages);
 	free(store->names);
-	free(path);
+	free(store->path);
 }

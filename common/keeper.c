@@ -83,7 +83,6 @@ static void take_next(struct keeper *keeper)
 
 	memcpy(&keeper->mark, &keeper->next, offsetof(struct page_mark, cursor) + keeper->next.cursor_length);
 	keeper->mark.out = out;
-	keeper->mark.skip = keeper->skip;
 	keeper->behind = false;
 }
 
@@ -102,6 +101,12 @@ static void wake_readers(struct keeper *keeper)
 			bell_ring(keeper->page->out_bells[i]);
 }
 
+static void ring_readers(struct keeper *keeper)
+{
+	for (unsigned i = 0; i < RING_READERS && keeper->page->out_bells[i] >= 0; i++)
+		bell_ring(keeper->page->out_bells[i]);
+}
+
 static uint64_t count_lines(const char *bytes, size_t length)
 {
 	const char *end = bytes + length;
@@ -114,6 +119,8 @@ static uint64_t count_lines(const char *bytes, size_t length)
 
 int keeper_put(struct keeper *keeper, const char *bytes, size_t length, uint64_t lines, bool whole)
 {
+	bool waited = false;
+
 	while (length > 0) {
 		size_t wanted = 0, n = ring_portion(&keeper->out, bytes, length, &wanted);
 		bool all = n == length && whole;
@@ -123,8 +130,15 @@ int keeper_put(struct keeper *keeper, const char *bytes, size_t length, uint64_t
 		if (ring_deserted(&keeper->out) || n == SIZE_MAX)
 			return -1;
 		if (n == 0) {
-			if (ring_wait_writer(&keeper->out, wanted))
-				keeper_wait(keeper, -1);
+			if (!ring_wait_writer(&keeper->out, wanted))
+				continue;
+			/* Some make room only now (when_full); who holds what it has read is to let go of it. */
+			if (wanted == keeper->out.size && !waited)
+				ring_readers(keeper);
+			else
+				wake_readers(keeper);
+			keeper_wait(keeper, -1);
+			waited = true;
 			continue;
 		}
 		memcpy(ring_at(&keeper->out, keeper->mark.out), bytes, n);
@@ -142,6 +156,9 @@ int keeper_put(struct keeper *keeper, const char *bytes, size_t length, uint64_t
 		bytes += n;
 		length -= n;
 	}
+	/* It may have been rung for the input, too, which an event loop waits for. */
+	if (waited)
+		bell_ring(keeper->page->bell);
 	return 0;
 }
 

@@ -20,7 +20,7 @@ struct keeper {
 	bool reads, writes;
 	struct ring in, out;
 	struct page_mark mark; /* the newest, as it is stored */
-	struct page_mark next; /* at the boundary: all but `out` and `skip` */
+	struct page_mark next; /* at the boundary: all but `out` */
 	uint64_t skip; /* lines that are still to be dropped, since they were out before this process began */
 	bool resumed; /* it goes on where another one was */
 	bool behind; /* next says more than the newest mark */

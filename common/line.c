@@ -9,6 +9,7 @@
 
 #include "common/json.h"
 #include "common/memory.h"
+#include "common/signals.h"
 
 /* Best effort: a user without privileges has few large pipes, and fd need not be a pipe. */
 static void enlarge_pipe(int fd)
@@ -95,6 +96,12 @@ static int look_at_ring(struct line_reader *reader)
 	return 1;
 }
 
+/* A ring that is never empty is never waited for: a stage under load is to hear of it all the same. */
+static bool told_to_stop(const struct line_reader *reader)
+{
+	return reader->stop_fd >= 0 && signals_stop();
+}
+
 static enum line_status hand_out(struct line_reader *reader, size_t length, size_t skip, const char **line,
                                  size_t *size)
 {
@@ -131,7 +138,7 @@ enum line_status line_reader_take(struct line_reader *reader, const char **line,
 		if (newline)
 			return hand_out(reader, (size_t)(newline - reader->buffer) - reader->start, 1, line, length);
 		reader->searched = reader->end;
-		more = reader->keeper && !reader->ended ? look_at_ring(reader) : 0;
+		more = reader->keeper && !reader->ended && !told_to_stop(reader) ? look_at_ring(reader) : 0;
 	} while (more > 0);
 	if (more < 0)
 		return LINE_ERROR;
@@ -200,12 +207,13 @@ static bool wait_for_ring(struct line_reader *reader)
 {
 	struct keeper *keeper = reader->keeper;
 
-	if (reader->before_wait)
-		reader->before_wait(reader->context);
-	while (ring_wait_reader(&keeper->in, keeper->page->in_slot, reader->read))
-		if (keeper_wait(keeper, reader->stop_fd))
-			return false;
-	return true;
+	do {
+		if (reader->before_wait)
+			reader->before_wait(reader->context);
+		if (!ring_wait_reader(&keeper->in, keeper->page->in_slot, reader->read))
+			return true;
+	} while (!keeper_wait(keeper, reader->stop_fd));
+	return false;
 }
 
 enum line_status line_reader_fill(struct line_reader *reader)
@@ -215,7 +223,7 @@ enum line_status line_reader_fill(struct line_reader *reader)
 	if (reader->ended)
 		return LINE_END;
 	if (reader->keeper)
-		return wait_for_ring(reader) ? LINE_WAIT : stop(reader);
+		return !told_to_stop(reader) && wait_for_ring(reader) ? LINE_WAIT : stop(reader);
 	make_room(reader);
 	do {
 		if (!wait_for_input(reader))
@@ -341,6 +349,8 @@ int line_writer_end_raw(struct line_writer *writer)
 	if (writer->keeper && writer->keeper->skip > 0) {
 		/* This process's predecessor has written it. */
 		writer->keeper->skip--;
+		writer->lines++;
+		writer->put_lines++;
 		line_writer_drop(writer);
 		return 0;
 	}

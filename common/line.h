@@ -115,6 +115,8 @@ int line_writer_flush(struct line_writer *writer);
 static inline void line_writer_boundary(struct line_writer *writer)
 {
 	writer->boundary = writer->whole;
+	if (writer->keeper)
+		writer->keeper->next.skip = writer->keeper->skip;
 	writer->boundary_lines = writer->lines;
 }
 

@@ -49,6 +49,8 @@ void page_store(struct page_marks *marks, const struct page_mark *mark)
 {
 	uint64_t sequence = atomic_load_explicit(&marks->sequence, memory_order_relaxed) + 1;
 
+	/* None of it may be seen before the number of the mark before is: see take. */
+	atomic_thread_fence(memory_order_release);
 	copy(&marks->marks[sequence % PAGE_MARKS], mark);
 	atomic_store_explicit(&marks->sequence, sequence, memory_order_release);
 }

@@ -98,6 +98,7 @@ int ring_follow(struct ring *ring)
 	return map_area(ring, area);
 }
 
+/* Tails in the one order that waiting and waking share (seq_cst): two readers that move at once must not both miss the other. */
 uint64_t ring_lowest(const struct ring *ring)
 {
 	uint64_t lowest = ring_head(ring);
@@ -106,9 +107,9 @@ uint64_t ring_lowest(const struct ring *ring)
 		const struct ring_slot *slot = &ring->shared->slots[i];
 		uint64_t tail;
 
-		if (!atomic_load_explicit(&slot->present, memory_order_relaxed))
+		if (!atomic_load_explicit(&slot->present, memory_order_seq_cst))
 			continue;
-		tail = atomic_load_explicit(&slot->tail, memory_order_acquire);
+		tail = atomic_load_explicit(&slot->tail, memory_order_seq_cst);
 		if (tail < lowest)
 			lowest = tail;
 	}

@@ -46,7 +46,7 @@ void source_open(struct source *source)
 const void *source_resumed(const struct source *source, size_t *length)
 {
 	*length = source->keeper.mark.cursor_length;
-	return source->keeper.resumed ? source->keeper.mark.cursor : NULL;
+	return *length > 0 ? source->keeper.mark.cursor : NULL;
 }
 
 /* What was written so far is whole, and the cursor, if there is one, says where that leaves the source. */

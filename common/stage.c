@@ -41,12 +41,21 @@ static void set_boundary(struct stage *stage)
 	line_writer_boundary(&stage->out);
 }
 
+/* The next line is longer than the ring, which must be empty to be made larger. */
+static bool writer_needs_all(const struct stage *stage)
+{
+	const struct ring *in = &stage->keeper.in;
+
+	return stage->in.read > stage->keeper.mark.in && atomic_load(&in->shared->wanted) == in->size;
+}
+
 /* A stage that holds more than its input ring has room for would wait for ever, for what cannot come. */
 static void let_go(struct stage *stage)
 {
 	struct keeper *keeper = &stage->keeper;
 
-	if (!keeper->page || !stage->hold || stage->in.read - keeper->mark.in < keeper->in.size / 2)
+	if (!keeper->page || !stage->hold ||
+	    (stage->in.read - keeper->mark.in < keeper->in.size / 2 && !writer_needs_all(stage)))
 		return;
 	if (!stage->let_go)
 		message_warning("holds more of its input than the buffer of %zu bytes: what it holds is lost if it is "
@@ -119,7 +128,8 @@ void stage_open(struct stage *stage)
 		keeper_open(keeper, true, true);
 	read_from(stage, STDIN_FILENO, NULL);
 	dead_letters_init(&stage->letters, stage->dead_letter);
-	if (keeper->resumed)
+	/* Without a mark, too: a predecessor may have put some away before its first. */
+	if (keeper->page)
 		kept(stage, dead_letters_cut(&stage->letters, keeper->mark.in, keeper->page->epoch));
 	stage->poison = PAGE_NOWHERE;
 	if (keeper->page) {
@@ -137,7 +147,7 @@ void stage_open(struct stage *stage)
 const void *stage_resumed(const struct stage *stage, size_t *length)
 {
 	*length = stage->keeper.mark.cursor_length;
-	return stage->keeper.resumed ? stage->keeper.mark.cursor : NULL;
+	return *length > 0 ? stage->keeper.mark.cursor : NULL;
 }
 
 void stage_cursor(struct stage *stage, const void *bytes, size_t length)
@@ -179,8 +189,8 @@ void stage_bad(struct stage *stage, const char *format, ...)
 	va_start(arguments, format);
 	text_vaddf(&reason, format, arguments);
 	va_end(arguments);
-	kept(stage, dead_letters_add(&stage->letters, reason.data, stage->event.number, position(stage), stage->event.line,
-	                             stage->event.length));
+	kept(stage, dead_letters_add(&stage->letters, reason.data, stage->event.number, position(stage),
+	                             stage->event.line, stage->event.length));
 	bad(stage, stage->event.number, reason.data);
 	text_free(&reason);
 }
@@ -264,8 +274,10 @@ static bool next_line(struct stage *stage, enum line_status (*read_line)(struct 
 			continue;
 		stage->events++;
 		if (stage->in.offset == stage->poison) {
-			/* It has killed this stage before, and the runner has put it away. */
+			/* It has killed this stage before, and the runner has put it away: to be marked, before the next one does. */
 			stage->bad++;
+			set_boundary(stage);
+			before_wait(stage);
 			continue;
 		}
 		if (stage->keeper.page)

@@ -524,7 +524,7 @@ END
     start pype run >flow.out 2>&1
     wait_for [ -e runs ]
     run -1 pype dead-letter replay --run p.cat
-    [ "$output" = "pype: fatal: the flow runs, as process $PID (state directory '$PWD/.pype')" ]
+    [ "$output" = "pype: fatal: the flow runs already, as process $PID (state directory '$PWD/.pype')" ]
     [ "$(texts p.cat | xargs)" = "a [1] c" ]
     run -0 pype dead-letter replay p.cat
     [ "$output" = $'a\n[1]\nc' ]

@@ -567,3 +567,33 @@ END
     [ "$status" -eq 0 ]
     [ "$(cat out)" = 1024 ]
 }
+
+@test "a reader that ends while the writer waits for room on its account does not stop the others" {
+    cat >flow.yaml <<'EOF'
+pipelines:
+  p:
+    stages:
+      source: {run: "seq 100000 | jq -c '{event: \"n\", n: .}'"}
+      both: {run: "pype-jq .", from: source}
+      stays: {run: "pype-jq .n | tail -n1 > out", from: both, buffer: 4k}
+      # It reads nothing, and meanwhile the ring fills up.
+      goes: {run: "sleep 1", from: both.n, buffer: 4k}
+EOF
+    start pype run
+    wait_gone "$PID" 20
+    [ "$(cat out)" = 100000 ]
+}
+
+@test "a stage that holds its input lets go of it for a line that is longer than its buffer" {
+    cat >flow.yaml <<'EOF'
+pipelines:
+  p:
+    stages:
+      source: {run: "echo '{}'; jq -nc '{a: (\"x\" * 700000)}'"}
+      both: {run: "pype-jq .", from: source}
+      holds: {run: "pype-jq -s length > out", from: both, buffer: 4k}
+EOF
+    start pype run
+    wait_gone "$PID" 20
+    [ "$(cat out)" = 2 ]
+}

@@ -160,3 +160,56 @@ END
         [ -z "$output" ]
     done
 }
+
+# times_said REGEX: how often this was said, so far.
+times_said() {
+    jq -r 'split("\n")[]' notified | grep -cxE "$1" || true
+}
+
+# said TIMES REGEX
+said() {
+    [ "$(times_said "$2")" -eq "$1" ]
+}
+
+last_status() {
+    [ "$(jq -r 'split("\n")[] | select(startswith("STATUS="))' notified | tail -n 1)" = "STATUS=$1" ]
+}
+
+@test "a reload: said when it begins and when it is over, with mistakes too; what runs on is counted on" {
+    listen "$PWD/socket"
+    flow <<'END'
+stop_timeout: 10ms
+pipelines:
+  same: {run: 'sleep 1000 | cat'}
+  changed: {run: 'sleep 1001 | cat'}
+  gone: {run: 'sleep 1000 | cat'}
+END
+    wait_for said 1 READY=1
+    sed -i 's/1001/1002/; /gone/d' flow.yaml
+    echo "  new: {run: 'sleep 1000 | sleep 1000 | cat'}" >>flow.yaml
+    pype reload
+    wait_for said 2 READY=1
+    wait_for notified 'STATUS=7 of 7 stages run, 0 of 3 pipelines have ended, 0 failures'
+    jq -r 'split("\n")[] | select(test("^(READY|RELOADING)="))' notified >order
+    [ "$(paste -sd ' ' order)" = 'READY=1 RELOADING=1 READY=1' ]
+    notified 'MONOTONIC_USEC=[0-9]+'
+    cp flow.yaml good.yaml
+    echo 'nonsense' >>flow.yaml
+    run pype reload
+    [ "$status" -eq 2 ]
+    wait_for said 3 READY=1
+    [ "$(times_said RELOADING=1)" = 2 ]
+    # A pipeline that is started anew has not ended.
+    cp good.yaml flow.yaml
+    echo "  short: {run: 'until [ -e go ]; do sleep 0.02; done; if [ -e more ]; then exec sleep 1000; fi'}" >>flow.yaml
+    pype reload
+    wait_for notified 'STATUS=8 of 8 stages run, 0 of 4 pipelines have ended, 0 failures'
+    touch go
+    wait_for last_status '7 of 8 stages run, 1 of 4 pipelines have ended, 0 failures'
+    touch more
+    pype restart short
+    wait_for last_status '8 of 8 stages run, 0 of 4 pipelines have ended, 0 failures'
+    stop_flow
+    wait_for notified STOPPING=1
+    [ "$(times_said READY=1)" = 4 ]
+}

@@ -187,7 +187,7 @@ static void retry(struct child *child)
 	const struct restart_policy *policy = &child->stage->settings.restart;
 	int64_t delay;
 
-	if (input_ended(child)) {
+	if (input_ended(child) && !(WIFSIGNALED(child->status) && port_answers(child->port))) {
 		manager_tell_death(child->manager, child, -1, "it had read all its input and is not started again");
 		finish_as(child, CHILD_BADLY);
 		return;
@@ -415,8 +415,8 @@ static void dead_and_gone(struct child *child)
 {
 	child->pid = 0;
 	tail_end(&child->tail);
-	poison_note(child);
 	port_died(child->port, child->status == 0);
+	poison_note(child);
 	/* Where its output goes is not ours to know if it has no pipe: SIGPIPE is then as good as an end. */
 	child_handle(child, child_meaning(child->status, child->asked, child->out < 0 || reader_gone(child)));
 }

@@ -18,6 +18,13 @@ extern const struct option_program pype_program;
 int check_command(char **argv);
 int graph_command(char **argv);
 int print_command(char **argv);
+int ps_command(char **argv);
+int top_command(char **argv);
+int events_command(char **argv);
+int logs_command(char **argv);
+int restart_command(char **argv);
+int reload_command(char **argv);
+int stop_command(char **argv);
 int dead_letter_command(char **argv);
 int help_command(char **argv);
 

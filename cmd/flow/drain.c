@@ -104,10 +104,11 @@ bool drain_work(struct drain *drain, struct port *port)
 		port_lost_reader(port, 0);
 		return true;
 	}
+	tail = ring_tail(&port->out, 0);
+	/* In this order: the ring stays where it is while something is unread. */
+	head = ring_head(&port->out);
 	if (ring_follow(&port->out) < 0)
 		fail("cannot map a ring of stage '%s':", port->child->name);
-	tail = ring_tail(&port->out, 0);
-	head = ring_head(&port->out);
 	while (tail < head) {
 		ssize_t n = write_some(drain, port, tail, head);
 

@@ -40,7 +40,7 @@ void happening_end(struct text *text)
 	text_add_string(text, "}}\n");
 }
 
-static void add_seconds(struct text *text, const char *name, int64_t nanoseconds)
+void happening_add_seconds(struct text *text, const char *name, int64_t nanoseconds)
 {
 	char seconds[UNIT_TEXT_MAX];
 
@@ -78,8 +78,8 @@ void happening_add_death(struct text *text, const struct happening_death *death,
 	happening_message(text, "%s", message.data);
 	text_addf(text, ",\"pid\":%d,\"%s\":%d,\"attempt\":%" PRIu64, death->pid, killed ? "signal" : "exit",
 	          killed ? WTERMSIG(death->status) : WEXITSTATUS(death->status), death->attempt);
-	add_seconds(text, "uptime", death->uptime);
+	happening_add_seconds(text, "uptime", death->uptime);
 	if (death->delay >= 0)
-		add_seconds(text, "restart_in", death->delay);
+		happening_add_seconds(text, "restart_in", death->delay);
 	text_free(&message);
 }

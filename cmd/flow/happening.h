@@ -9,7 +9,11 @@
  * failed    stage           pid, exit or signal, attempt, uptime, restart_in (if it will be), stderr
  * given_up  stage           as failed: it will not be started again
  * started, finished, failed, given_up   pipeline   the same of its manager
+ * dropped   stage           dropped: events on their way in, so far (when_full)
+ * dead_letter  stage        at: where in its input the event is that it does not survive
+ * full, resumed  pipeline   journal: bytes it has; there is no room for more, or there is again (delivery: durable)
  * stopping  flow
+ * reloaded  flow            changed, added, removed: names of pipelines; unchanged: how many
  * ended     flow            exit
  *
  * Times are seconds. "attempt" counts failures since the child was last healthy for restart.reset.
@@ -27,6 +31,8 @@
 void happening_begin(struct text *text, const char *name, const char *source);
 void happening_message(struct text *text, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void happening_end(struct text *text);
+/* Adds the member `,"name":seconds`, to the millisecond. */
+void happening_add_seconds(struct text *text, const char *name, int64_t nanoseconds);
 
 /* One process's end: what reports say of it. */
 struct happening_death {

@@ -219,6 +219,7 @@ void inlet_go_on(struct inlet *inlet, const struct store_stage *stage)
 
 void inlet_free(struct inlet *inlet)
 {
+	manager_tell_drop(inlet->port->manager, inlet->port->child, inlet->note.dropped, true);
 	for (size_t i = 0; i < inlet->count; i++)
 		if (inlet->links[i].reads_disk)
 			backlog_free(&inlet->links[i].backlog);
@@ -382,17 +383,17 @@ static void drop(struct move *move, uint64_t length)
 	commit(move);
 	inlet->port->page->dropped = inlet->note.dropped;
 	if (lines > 0)
-		manager_tell_drop(inlet->port->manager, inlet->port->child, inlet->note.dropped);
+		manager_tell_drop(inlet->port->manager, inlet->port->child, inlet->note.dropped, false);
 }
 
-/* The writer waits, or soon will, and it is this reader that it waits for. */
+/* What this reader has not fetched leaves the writer less room than it needs, or soon will. */
 static bool holds_up(const struct move *move)
 {
 	struct ring *from = &move->link->from->out;
-	size_t room = ring_room(from);
+	uint64_t lag = ring_head(from) - ring_tail(from, move->link->slot);
+	size_t room = lag < from->size ? from->size - (size_t)lag : 0;
 
-	return ring_lowest(from) == ring_tail(from, move->link->slot) &&
-	       (room < from->size / 4 || room < atomic_load(&from->shared->wanted));
+	return lag > 0 && (room < from->size / 4 || room < atomic_load(&from->shared->wanted));
 }
 
 /* What is in the writer's ring goes to disk. False: there is no room there, either. */
@@ -460,7 +461,10 @@ static bool find_room(const struct move *move)
 		fail("cannot make room for the input of stage '%s':", move->inlet->port->child->name);
 	if (fits > 0 && length <= ring_room(to))
 		return true;
-	if (move->inlet->when_full != WHEN_FULL_BLOCK && !ring_wait_reader(from, move->link->slot, ring_head(from)))
+	/* A writer that has to wait wakes who waits for it (keeper_put): so looks again after having said that it does. */
+	if (move->inlet->when_full != WHEN_FULL_BLOCK &&
+	    (!ring_wait_reader(from, move->link->slot, ring_head(from)) ||
+	     (holds_up(move) && !move->inlet->spill.full)))
 		return true;
 	return !ring_wait_writer(to, fits == 0 ? to->size : length > to->size / 4 ? length : to->size / 4);
 }

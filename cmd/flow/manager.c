@@ -84,8 +84,6 @@ static bool all_idle(const struct manager *manager)
 
 static void lock_step(struct manager *manager)
 {
-	bool idle = all_idle(manager);
-
 	for (size_t i = 0; i < manager->count; i++) {
 		struct port *port = &manager->ports[i];
 		uint64_t head;
@@ -93,10 +91,11 @@ static void lock_step(struct manager *manager)
 		if (!port->page)
 			continue;
 		atomic_store_explicit(&port->page->ask, 1, memory_order_relaxed);
-		if (!idle || port->plan->in != IN_NONE || !port->out.shared)
+		if (port->plan->in != IN_NONE || !port->out.shared)
 			continue;
+		/* In this order: what it writes meanwhile is not what was looked for. */
 		head = ring_head(&port->out);
-		if (atomic_load(&port->page->synced) >= head)
+		if (atomic_load(&port->page->synced) >= head || !all_idle(manager))
 			continue;
 		atomic_store_explicit(&port->page->synced, head, memory_order_seq_cst);
 		bell_ring(port->bell);
@@ -133,7 +132,12 @@ void manager_note_done(struct manager *manager, const struct port *port)
 void manager_work_later(struct manager *manager)
 {
 	manager->again = true;
-	if (!manager->working)
+	if (manager->working)
+		return;
+	/* By way of the bell, so that libev looks at everything else before: what is fed it handles first, for ever. */
+	if (manager_bell(manager) >= 0)
+		bell_ring(manager_bell(manager));
+	else
 		ev_feed_event(EV_DEFAULT_ & manager->bell, EV_CUSTOM);
 }
 

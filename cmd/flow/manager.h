@@ -102,8 +102,8 @@ void manager_tell_start(struct manager *manager, const struct child *child);
 void manager_tell_end(struct manager *manager, const struct child *child);
 /* The child failed; it starts again after delay, or (-1) it does not, and why. */
 void manager_tell_death(struct manager *manager, struct child *child, int64_t delay, const char *why);
-/* So many events on their way into the child were dropped by now. */
-void manager_tell_drop(struct manager *manager, struct child *child, uint64_t dropped);
+/* So many events on their way into the child were dropped by now; last: it will not be more. */
+void manager_tell_drop(struct manager *manager, struct child *child, uint64_t dropped, bool last);
 /* There is no room for the journal of so many bytes, or there is again. */
 void manager_tell_full(struct manager *manager, uint64_t size, bool full);
 /* The event at that position of its input was put into the dead letters. */

@@ -61,19 +61,21 @@ void manager_tell_death(struct manager *manager, struct child *child, int64_t de
 	tell(manager);
 }
 
-void manager_tell_drop(struct manager *manager, struct child *child, uint64_t dropped)
+void manager_tell_drop(struct manager *manager, struct child *child, uint64_t dropped, bool last)
 {
 	uint64_t step = 1;
 
+	if (dropped == child->dropped_said)
+		return;
 	/* At the first, the tenth, the hundredth …: of what goes on without end, the order of magnitude. */
 	while (step <= dropped / 10)
 		step *= 10;
-	if (child->dropped_said >= step)
+	if (child->dropped_said >= step && !last)
 		return;
 	child->dropped_said = dropped;
 	happening_begin(&manager->text, "dropped", child->name);
-	happening_message(&manager->text, "%llu events dropped so far, since it does not keep up (when_full)",
-	                  (unsigned long long)dropped);
+	happening_message(&manager->text, "%llu events dropped %s, since it does not keep up (when_full)",
+	                  (unsigned long long)dropped, last ? "in all" : "so far");
 	text_addf(&manager->text, ",\"dropped\":%llu", (unsigned long long)dropped);
 	tell(manager);
 }

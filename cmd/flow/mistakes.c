@@ -100,22 +100,37 @@ static bool is_repeated(const struct mistake *mistake, const struct mistake *las
 	       mistake->warning == last->warning && strcmp(mistake->text, last->text) == 0;
 }
 
-bool mistakes_say(struct mistakes *mistakes, const char *path)
+void mistakes_add_line(struct text *line, const struct mistake *mistake, const char *path)
 {
-	struct text line = {0};
+	add_masked(line, path);
+	text_addf(line, ":%zu:%zu: %s", mistake->place.line, mistake->place.column,
+	          mistake->warning ? "warning: " : "");
+	add_masked(line, mistake->text);
+}
+
+static void put_in_order(struct mistakes *mistakes)
+{
+	size_t left = 0;
 
 	if (mistakes->count > 0)
 		qsort(mistakes->items, mistakes->count, sizeof(*mistakes->items), compare);
 	for (size_t i = 0; i < mistakes->count; i++) {
-		const struct mistake *mistake = &mistakes->items[i];
+		if (left > 0 && is_repeated(&mistakes->items[i], &mistakes->items[left - 1]))
+			free(mistakes->items[i].text);
+		else
+			mistakes->items[left++] = mistakes->items[i];
+	}
+	mistakes->count = left;
+}
 
-		if (i > 0 && is_repeated(mistake, mistake - 1))
-			continue;
+bool mistakes_say(struct mistakes *mistakes, const char *path)
+{
+	struct text line = {0};
+
+	put_in_order(mistakes);
+	for (size_t i = 0; i < mistakes->count; i++) {
 		text_clear(&line);
-		add_masked(&line, path);
-		text_addf(&line, ":%zu:%zu: %s", mistake->place.line, mistake->place.column,
-		          mistake->warning ? "warning: " : "");
-		add_masked(&line, mistake->text);
+		mistakes_add_line(&line, &mistakes->items[i], path);
 		text_add_char(&line, '\n');
 		write_all(line.data, line.length);
 	}

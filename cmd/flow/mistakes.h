@@ -13,6 +13,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "common/text.h"
+
 enum { MISTAKES_LINE = 1000 };
 
 struct place {
@@ -38,8 +40,10 @@ void mistakes_add(struct mistakes *mistakes, struct place place, const char *for
 void mistakes_warn(struct mistakes *mistakes, struct place place, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 
-/* Says them all, the same at the same place once. True if there was none but warnings. */
+/* Says them all, in the order of the file, in which they are left; the same at the same place once. True if there was none but warnings. */
 bool mistakes_say(struct mistakes *mistakes, const char *path);
+/* Appends one as it is said, without the newline. */
+void mistakes_add_line(struct text *line, const struct mistake *mistake, const char *path);
 void mistakes_free(struct mistakes *mistakes);
 
 #endif

@@ -1,17 +1,21 @@
 #include "cmd/flow/pipeline.h"
 
 #include <errno.h>
-#include <stdio.h>
+#include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "cmd/flow/counts.h"
 #include "cmd/flow/happening.h"
 #include "cmd/flow/manager.h"
 #include "cmd/flow/moment.h"
 #include "cmd/flow/orphans.h"
 #include "cmd/flow/run.h"
+#include "common/json_text.h"
+#include "common/memory.h"
 #include "common/message.h"
 #include "common/text.h"
 #include "common/unit.h"
@@ -29,7 +33,7 @@ static void tell(struct pipeline *pipeline, const char *name, const char *messag
 	happening_begin(&text, name, pipeline->manifest->name);
 	happening_message(&text, "%s", message);
 	happening_end(&text);
-	run_hear(pipeline->run, text.data, text.length);
+	run_hear(pipeline->run, pipeline, text.data, text.length);
 	text_free(&text);
 }
 
@@ -63,7 +67,7 @@ static void tell_death(struct pipeline *pipeline, int64_t delay, const char *why
 	happening_begin(&text, delay >= 0 ? "failed" : "given_up", pipeline->manifest->name);
 	happening_add_death(&text, &death, &pipeline->manifest->settings.restart);
 	happening_end(&text);
-	run_hear(pipeline->run, text.data, text.length);
+	run_hear(pipeline->run, pipeline, text.data, text.length);
 	text_free(&text);
 }
 
@@ -88,6 +92,15 @@ static void drop_plumbing(struct pipeline *pipeline)
 	if (pipeline->plumbed)
 		plumbing_free(&pipeline->plumbing);
 	pipeline->plumbed = false;
+}
+
+/* A board_fill. What was counted in the end stays. */
+static void count(void *context, struct board_stage *stage)
+{
+	const struct pipeline *pipeline = context;
+
+	if (pipeline->plumbed)
+		counts_read(&pipeline->plumbing, stage);
 }
 
 static void start(struct pipeline *pipeline)
@@ -121,9 +134,10 @@ static void start(struct pipeline *pipeline)
 static void done(struct pipeline *pipeline)
 {
 	ev_timer_stop(EV_DEFAULT_ & pipeline->timer);
+	board_fill_all(&pipeline->board);
 	drop_plumbing(pipeline);
 	pipeline->state = PIPELINE_DONE;
-	run_pipeline_done(pipeline->run);
+	run_settle(pipeline->run);
 }
 
 static void finish(struct pipeline *pipeline)
@@ -161,22 +175,33 @@ static void retry(struct pipeline *pipeline)
 	}
 }
 
-static void order(struct pipeline *pipeline, char what)
+/* what: of a stage, or NULL. */
+static bool order(struct pipeline *pipeline, char what, const char *stage)
 {
-	if (pipeline->channel >= 0 && send(pipeline->channel, &what, 1, MSG_NOSIGNAL) < 0)
+	struct text text = {0};
+	bool told;
+
+	text_add_char(&text, what);
+	if (stage)
+		text_add_string(&text, stage);
+	told = pipeline->channel >= 0 &&
+	       send(pipeline->channel, text.data, text.length, MSG_NOSIGNAL | MSG_DONTWAIT) >= 0;
+	if (pipeline->channel >= 0 && !told)
 		message_debug("%s: cannot tell its manager:", pipeline->manifest->name);
+	text_free(&text);
+	return told;
 }
 
 static void stop(struct pipeline *pipeline)
 {
 	pipeline->state = PIPELINE_LAST;
-	order(pipeline, MANAGER_STOP);
+	order(pipeline, MANAGER_STOP, NULL);
 }
 
 static void hurry(struct pipeline *pipeline)
 {
 	pipeline->state = PIPELINE_LAST;
-	order(pipeline, MANAGER_HURRY);
+	order(pipeline, MANAGER_HURRY, NULL);
 }
 
 typedef void action(struct pipeline *pipeline);
@@ -219,7 +244,7 @@ static void hear(struct pipeline *pipeline)
 	ssize_t n;
 
 	while ((n = recv(pipeline->channel, event, sizeof(event), MSG_DONTWAIT)) > 0)
-		run_hear(pipeline->run, event, (size_t)n);
+		run_hear(pipeline->run, pipeline, event, (size_t)n);
 	if (n == 0 || (errno != EAGAIN && errno != EINTR))
 		ev_io_stop(EV_DEFAULT_ & pipeline->words);
 }
@@ -258,6 +283,7 @@ static void on_exit_status(EV_P_ ev_child *watcher, int events)
 	ev_io_stop(EV_A_ & pipeline->words);
 	close(pipeline->channel);
 	pipeline->channel = -1;
+	board_down(&pipeline->board);
 	if (orphans_kill(run_owns, pipeline->run)) {
 		ev_timer_set(&pipeline->gone, look_again, look_again);
 		ev_timer_start(EV_A_ & pipeline->gone);
@@ -273,9 +299,17 @@ static void on_timer(EV_P_ ev_timer *watcher, int events)
 	pipeline_handle(watcher->data, PIPELINE_TIMER);
 }
 
-void pipeline_init(struct pipeline *pipeline, struct run *run, const struct manifest_pipeline *manifest)
+void pipeline_init(struct pipeline *pipeline, struct run *run, struct version *version,
+                   const struct manifest_pipeline *manifest)
 {
-	*pipeline = (struct pipeline){.run = run, .manifest = manifest, .state = PIPELINE_WAIT, .channel = -1};
+	*pipeline = (struct pipeline){
+		.run = run,
+		.version = version_hold(version),
+		.manifest = manifest,
+		.state = PIPELINE_WAIT,
+		.channel = -1,
+	};
+	board_init(&pipeline->board, manifest, count, pipeline);
 	ev_init(&pipeline->words, on_words);
 	ev_init(&pipeline->exit, on_exit_status);
 	ev_init(&pipeline->timer, on_timer);
@@ -286,5 +320,95 @@ void pipeline_init(struct pipeline *pipeline, struct run *run, const struct mani
 void pipeline_free(struct pipeline *pipeline)
 {
 	drop_plumbing(pipeline);
+	board_free(&pipeline->board);
+	free(pipeline->failure);
 	restart_free(&pipeline->restart);
+	version_drop(pipeline->next);
+	version_drop(pipeline->version);
+}
+
+void pipeline_hear(struct pipeline *pipeline, const struct heard *heard)
+{
+	const char *dot = strchr(heard->source.data, '.');
+
+	if (dot) {
+		board_hear(&pipeline->board, dot + 1, heard);
+	} else if (strcmp(heard->event.data, "failed") == 0 || strcmp(heard->event.data, "given_up") == 0) {
+		pipeline->failures++;
+		free(pipeline->failure);
+		pipeline->failure = xstrndup(heard->message.data, BOARD_FAILURE);
+	}
+}
+
+/* Another version, and being told what to do. */
+
+void pipeline_replace(struct pipeline *pipeline, struct version *version)
+{
+	struct version *before = pipeline->next;
+
+	pipeline->next = version ? version_hold(version) : NULL;
+	pipeline->leaving = !version;
+	version_drop(before);
+	pipeline_handle(pipeline, PIPELINE_STOP);
+	run_settle(pipeline->run);
+}
+
+void pipeline_succeed(struct pipeline *pipeline)
+{
+	struct version *next = version_hold(pipeline->next);
+	struct run *run = pipeline->run;
+	const struct manifest_pipeline *manifest = version_find(next, pipeline->manifest->name);
+
+	pipeline_free(pipeline);
+	pipeline_init(pipeline, run, next, manifest);
+	version_drop(next);
+	pipeline_handle(pipeline, PIPELINE_TIMER);
+}
+
+bool pipeline_restart_stage(struct pipeline *pipeline, const char *stage)
+{
+	if (pipeline->state == PIPELINE_WAIT) {
+		ev_timer_stop(EV_DEFAULT_ & pipeline->timer);
+		pipeline_handle(pipeline, PIPELINE_TIMER);
+		return true;
+	}
+	return pipeline->state == PIPELINE_UP && order(pipeline, MANAGER_RESTART, stage);
+}
+
+static const char *state_name(const struct pipeline *pipeline)
+{
+	static const char *const names[] = {
+		[PIPELINE_WAIT] = "waiting",
+		[PIPELINE_UP] = "up",
+		[PIPELINE_LAST] = "stopping",
+		[PIPELINE_DONE] = "done",
+	};
+
+	if (pipeline->state == PIPELINE_LAST && pipeline->next)
+		return "restarting";
+	return pipeline->state == PIPELINE_DONE && pipeline->failed ? "failed" : names[pipeline->state];
+}
+
+void pipeline_add(struct pipeline *pipeline, struct text *text)
+{
+	struct text event = {0};
+	ev_tstamp left;
+
+	happening_begin(&event, "pipeline", pipeline->manifest->name);
+	text_addf(&event, "\"state\":\"%s\",\"starts\":%" PRIu64 ",\"failures\":%" PRIu64, state_name(pipeline),
+	          pipeline->starts, pipeline->failures);
+	if (pipeline->pid > 0) {
+		text_addf(&event, ",\"pid\":%d", (int)pipeline->pid);
+		happening_add_seconds(&event, "uptime", moment_now() - pipeline->started);
+	} else if (ev_is_active(&pipeline->timer)) {
+		left = ev_timer_remaining(EV_DEFAULT_(struct ev_timer *) & pipeline->timer);
+		happening_add_seconds(&event, "restart_in", left > 0 ? (int64_t)(left * (double)UNIT_S) : 0);
+	}
+	if (pipeline->failure) {
+		text_add_string(&event, ",\"failure\":");
+		json_add_string(&event, pipeline->failure, strlen(pipeline->failure));
+	}
+	happening_end(&event);
+	text_add(text, event.data, event.length);
+	text_free(&event);
 }

@@ -10,6 +10,9 @@
  *   WAIT                      start   finish  finish
  *   LAST    finish   finish                   hurry
  *   DONE
+ *
+ * It may get a successor, another version of the same pipeline or none at all: it is stopped then, and when it is DONE, its successor
+ * takes its place (pipeline_succeed), or it is taken away (leaving).
  */
 #ifndef PYPE_FLOW_PIPELINE_H
 #define PYPE_FLOW_PIPELINE_H
@@ -19,9 +22,10 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#include "cmd/flow/manifest.h"
+#include "cmd/flow/board.h"
 #include "cmd/flow/plumbing.h"
 #include "cmd/flow/restart.h"
+#include "cmd/flow/version.h"
 
 enum pipeline_state { PIPELINE_WAIT, PIPELINE_UP, PIPELINE_LAST, PIPELINE_DONE, PIPELINE_STATES };
 
@@ -38,8 +42,11 @@ struct run;
 
 struct pipeline {
 	struct run *run;
-	const struct manifest_pipeline *manifest;
-	struct plumbing plumbing; /* made at the first start */
+	struct version *version; /* held */
+	const struct manifest_pipeline *manifest; /* of it */
+	struct version *next; /* held: what it is to become; NULL: nothing else */
+	bool leaving; /* it is to be taken away */
+	struct plumbing plumbing; /* made at the first start, kept until it is done: managers come and go */
 	bool plumbed;
 	enum pipeline_state state;
 	pid_t pid; /* of the manager; 0: none */
@@ -49,14 +56,31 @@ struct pipeline {
 	uint64_t starts;
 	int64_t started; /* monotonic nanoseconds */
 	struct restart restart;
+	struct board board;
+	uint64_t failures;
+	char *failure; /* the last one, or NULL */
 	struct ev_io words;
 	struct ev_child exit;
 	struct ev_timer timer; /* back-off */
 	struct ev_timer gone; /* what a dead manager left behind */
 };
 
-void pipeline_init(struct pipeline *pipeline, struct run *run, const struct manifest_pipeline *manifest);
+/* Ready to start at PIPELINE_TIMER. */
+void pipeline_init(struct pipeline *pipeline, struct run *run, struct version *version,
+                   const struct manifest_pipeline *manifest);
 void pipeline_handle(struct pipeline *pipeline, enum pipeline_happening happening);
 void pipeline_free(struct pipeline *pipeline);
+
+/* A happening of its own or of one of its stages. */
+void pipeline_hear(struct pipeline *pipeline, const struct heard *heard);
+/* Stops it, to become what the version (which has it) says; or to go for good, for NULL. */
+void pipeline_replace(struct pipeline *pipeline, struct version *version);
+/* Of one that is DONE, and has a next version: starts that. */
+void pipeline_succeed(struct pipeline *pipeline);
+/* Tells its manager to restart a stage. False if there is none to tell. */
+bool pipeline_restart_stage(struct pipeline *pipeline, const char *stage);
+
+/* Appends it as an event "pipeline": pype-control(5). */
+void pipeline_add(struct pipeline *pipeline, struct text *text);
 
 #endif

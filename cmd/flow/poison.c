@@ -23,7 +23,7 @@ static uint64_t suspect(const struct port *port)
 			mark.in = 0;
 		return handling >= mark.in && handling < ring_head(port->in) ? handling : PAGE_NOWHERE;
 	case PORT_LINES:
-		return port->mark.in < port->fed ? port->mark.in : PAGE_NOWHERE;
+		return port->mark.in < port->fed && pump_has_read(port) ? port->mark.in : PAGE_NOWHERE;
 	default:
 		return PAGE_NOWHERE;
 	}
@@ -44,7 +44,24 @@ static void add_reason(struct text *reason, int status)
 		text_addf(reason, "killed the stage %d times, at last by signal %d (SIG%s)", POISON_DEATHS,
 		          WTERMSIG(status), sigabbrev_np(WTERMSIG(status)) ? sigabbrev_np(WTERMSIG(status)) : "?");
 	else
-		text_addf(reason, "ended the stage %d times, at last with status %d", POISON_DEATHS, WEXITSTATUS(status));
+		text_addf(reason, "ended the stage %d times, at last with status %d", POISON_DEATHS,
+		          WEXITSTATUS(status));
+}
+
+/* Ours passes it over itself; of one that answers lines it is kept away. */
+static void pass_over(struct port *port, uint64_t at)
+{
+	if (port_mode(port) != PORT_LINES) {
+		atomic_store_explicit(&port->page->poison, at, memory_order_seq_cst);
+		return;
+	}
+	port->mark.in = at + length_at(port, at);
+	port->mark.in += port->mark.in < ring_head(port->in);
+	port->mark.lines++;
+	page_store(&port->page->taken, &port->mark);
+	page_store(&port->page->marks, &port->mark);
+	ring_release(port->in, port->plan->slot, port->mark.in);
+	port_wake_writer(port);
 }
 
 static void put_away(struct child *child, uint64_t at)
@@ -54,6 +71,9 @@ static void put_away(struct child *child, uint64_t at)
 	struct dead_letters letters;
 	struct page_mark mark;
 
+	/* The manager does not look into a ring between two stages that keep it: it may have moved. */
+	if (ring_follow(port->in) < 0)
+		fail("cannot map the input of stage '%s':", child->name);
 	add_reason(&reason, child->status);
 	text_addf(&path, "%s/dead-letters/%s.ndjson", child->manager->setup->state, child->name);
 	dead_letters_init(&letters, path.data);
@@ -64,7 +84,7 @@ static void put_away(struct child *child, uint64_t at)
 	if (dead_letters_add(&letters, reason.data, 0, PAGE_NOWHERE, ring_at(port->in, at), length_at(port, at)) < 0)
 		message_error("%s: cannot write to the dead letters '%s':", child->name, path.data);
 	else
-		atomic_store_explicit(&port->page->poison, at, memory_order_seq_cst);
+		pass_over(port, at);
 	manager_tell_poison(child->manager, child, reason.data, at);
 	dead_letters_free(&letters);
 	text_free(&path);
@@ -77,6 +97,9 @@ void poison_note(struct child *child)
 	uint64_t at;
 
 	if (!page || !child->port->plan->paged || !child->port->in || child->status == 0 || child->asked)
+		return;
+	/* Status 1 of one of ours speaks of the world around it, not of an event: of those it gets rid itself. */
+	if (port_mode(child->port) == PORT_RINGS && !WIFSIGNALED(child->status))
 		return;
 	at = suspect(child->port);
 	if (at == PAGE_NOWHERE)

@@ -11,7 +11,7 @@ enum { POISON_DEATHS = 3 };
 
 struct child;
 
-/* To be called when a child has died, before port_died. Looks at its status. */
+/* To be called when a child has died, after port_died. Looks at its status. */
 void poison_note(struct child *child);
 
 #endif

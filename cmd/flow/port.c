@@ -48,7 +48,19 @@ enum page_part port_part(const struct port *port)
 
 	if (!port->plan->paged && port->plan->out != OUT_RING)
 		return PAGE_PART_FAST;
+	/* A program that keeps the page says so before it writes. */
+	if (port_mode(port) == PORT_UNKNOWN && port->wrote)
+		return PAGE_PART_PLAIN;
 	return parts[port_mode(port)];
+}
+
+/* For the flow process. */
+static void note_part(struct port *port)
+{
+	uint32_t part = port_part(port);
+
+	if (port->page && port->page->ack != part)
+		atomic_store_explicit((_Atomic uint32_t *)&port->page->ack, part, memory_order_relaxed);
 }
 
 void port_wake_readers(struct port *port)
@@ -133,7 +145,8 @@ static void restore(struct port *port)
 		return;
 	page_store(copy, &mark);
 	port->mark = mark;
-	if (mode == PORT_RINGS && port->plan->out == OUT_RING)
+	/* With ack: lines the ring may be ahead of the mark, or behind it if the manager was killed between the two. */
+	if (port->plan->out == OUT_RING && mark.out > ring_head(&port->out))
 		ring_publish(&port->out, mark.out);
 	if (port->in && mark.in > ring_tail(port->in, port->plan->slot))
 		ring_release(port->in, port->plan->slot, mark.in);
@@ -253,7 +266,7 @@ int port_prepare(struct port *port)
 	struct page_mark mark;
 
 	port->batch = 0;
-	port->waits_for_candidate = false;
+	port->waits_for_candidate = port->wrote = false;
 	/* What a plain one has left in its pipes is its successor's. */
 	if (!(port->plain && (port->feed >= 0 || port->closed)) && make_pipes(port) < 0)
 		return -1;
@@ -268,6 +281,8 @@ int port_prepare(struct port *port)
 		bell_ring(port->bell);
 	}
 	atomic_store(&page->ask, port->manager->setup->plumbing->plan.durable);
+	/* One that dies before it has begun with an event does not die of the one its predecessor had. */
+	atomic_store(&page->handling, PAGE_NOWHERE);
 	atomic_store(&page->keeps, PAGE_NOT);
 	atomic_store(&page->flags, (port->manager->setup->plumbing->plan.sync ? PAGE_SYNC : 0) |
 	                                   (atomic_load(&page->marks.sequence) > 0 ? PAGE_RESUMED : 0));
@@ -351,6 +366,7 @@ bool port_work(struct port *port)
 		return false;
 	moved = pump_feed(port);
 	moved |= pump_take(port);
+	note_part(port);
 	if (port->finished && port->due == 0) {
 		complete(port);
 		moved = true;
@@ -416,8 +432,12 @@ bool port_lost_reader(struct port *port, unsigned slot)
 		return true;
 	atomic_store_explicit(&port->out.shared->slots[slot].present, 0, memory_order_seq_cst);
 	for (int i = 0; i < port->reader_count; i++)
-		if (atomic_load(&port->out.shared->slots[i].present) && !is_journal(port, i))
+		if (atomic_load(&port->out.shared->slots[i].present) && !is_journal(port, i)) {
+			/* What that one left unread was perhaps what there was no room for. */
+			if (port->bell >= 0)
+				bell_ring(port->bell);
 			return false;
+		}
 	atomic_store_explicit(&port->out.shared->deserted, 1, memory_order_seq_cst);
 	/* A plain one gets SIGPIPE, one that waits for the time or an answer notices it, too. */
 	close_pipe(&port->take_ready, &port->take);
@@ -430,6 +450,11 @@ bool port_lost_reader(struct port *port, unsigned slot)
 uint64_t port_unhandled(const struct port *port)
 {
 	return port->in && port->in->shared ? ring_head(port->in) - ring_tail(port->in, port->plan->slot) : 0;
+}
+
+bool port_answers(const struct port *port)
+{
+	return port->plan->paged && port_mode(port) != PORT_PLAIN && port_mode(port) != PORT_UNKNOWN;
 }
 
 bool port_input_ended(const struct port *port)
@@ -452,5 +477,6 @@ bool port_idle(const struct port *port)
 		return false;
 	if (port_mode(port) == PORT_RINGS && page_newest(&port->page->marks, &mark) && port->out.shared)
 		return mark.out == ring_head(&port->out);
-	return !port->in || port_mode(port) != PORT_PLAIN || ioctl(port->child->in, FIONREAD, &unread) < 0 || unread == 0;
+	return !port->in || port_mode(port) != PORT_PLAIN || ioctl(port->child->in, FIONREAD, &unread) < 0 ||
+	       unread == 0;
 }

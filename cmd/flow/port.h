@@ -52,6 +52,7 @@ struct port {
 	int reader_count;
 
 	bool plain; /* it was seen reading its pipe */
+	bool wrote; /* something came out of its pipe */
 	bool closed; /* the end of its input was said */
 	int feed, take; /* the manager's ends of its pipes; -1: none */
 	uint64_t base, fed; /* the input that was written into the pipe it has now */
@@ -99,6 +100,8 @@ void port_finish(struct port *port);
 /* A reader of its output ring is gone for good. True: that was the last. */
 bool port_lost_reader(struct port *port, unsigned slot);
 
+/* What it has handled is known: one that is killed at its end can be started again, to find that there is nothing left. */
+bool port_answers(const struct port *port);
 /* The input has ended and all of it was handled; bytes that were not. */
 bool port_input_ended(const struct port *port);
 uint64_t port_unhandled(const struct port *port);

@@ -26,9 +26,9 @@ static const double look_first = 0.001, look_last = 0.25;
 /* Feeding. */
 
 /* How far it may be fed: a batch is at most half of the ring, so that the writer can go on meanwhile. */
-static uint64_t feed_limit(const struct port *port)
+static uint64_t feed_limit(const struct port *port, uint64_t head)
 {
-	uint64_t head = ring_head(port->in), most = port->base + port->in->size / 2;
+	uint64_t most = port->base + port->in->size / 2;
 	const char *newline;
 
 	if (port_mode(port) != PORT_EOF || head <= most)
@@ -117,15 +117,17 @@ static bool write_some(struct port *port, uint64_t limit)
 bool pump_feed(struct port *port)
 {
 	enum port_mode mode = port_mode(port);
-	uint64_t limit;
+	uint64_t head, limit;
 	bool moved, ended;
 
 	if (!port->in || mode == PORT_RINGS || port->feed < 0)
 		return false;
+	ended = ring_ended(port->in);
+	/* In this order: the ring stays where it is while something is unread. */
+	head = ring_head(port->in);
 	if (ring_follow(port->in) < 0)
 		fail("cannot map a ring of stage '%s':", port->child->name);
-	ended = ring_ended(port->in);
-	limit = feed_limit(port);
+	limit = feed_limit(port, head);
 	moved = write_some(port, limit);
 	if (mode == PORT_UNKNOWN)
 		decide(port);
@@ -138,8 +140,8 @@ bool pump_feed(struct port *port)
 		close_input(port);
 		return moved;
 	}
-	return moved || (port->fed == ring_head(port->in) && !ended &&
-	                 !ring_wait_reader(port->in, port->plan->slot, port->fed));
+	return moved ||
+	       (port->fed == ring_head(port->in) && !ended && !ring_wait_reader(port->in, port->plan->slot, port->fed));
 }
 
 /* Taking. */
@@ -242,8 +244,8 @@ static bool put_allowed(struct port *port, size_t most)
 static void note_candidate(struct port *port)
 {
 	if (port_mode(port) == PORT_PIPES && !port->waits_for_candidate)
-		port->waits_for_candidate = page_newest(&port->page->marks, &port->candidate) &&
-		                            port->candidate.out >= port->mark.out;
+		port->waits_for_candidate =
+			page_newest(&port->page->marks, &port->candidate) && port->candidate.out >= port->mark.out;
 }
 
 static void take_marks(struct port *port)
@@ -312,6 +314,7 @@ static bool read_some(struct port *port)
 	while (n < 0 && errno == EINTR);
 	if (n <= 0)
 		return false;
+	port->wrote = true;
 	port->got.length += (size_t)n;
 	port->arrived += (uint64_t)n;
 	return true;

@@ -9,6 +9,8 @@
 #include <unistd.h>
 
 #include "cmd/flow/moment.h"
+#include "cmd/flow/tools.h"
+#include "common/memory.h"
 #include "common/message.h"
 #include "common/spawn.h"
 #include "common/unit.h"
@@ -141,16 +143,49 @@ static void on_again(EV_P_ ev_timer *watcher, int events)
 	start(watcher->data);
 }
 
-void report_init(struct report *report, const struct manifest *manifest, char **environment, rlim_t files)
+static void stop_patience(struct report *report)
 {
-	*report = (struct report){.manifest = manifest, .environment = environment, .files = files, .fd = -1};
+	if (!ev_is_active(&report->patience))
+		return;
+	ev_ref(EV_DEFAULT);
+	ev_timer_stop(EV_DEFAULT_ & report->patience);
+}
+
+static void on_patience(EV_P_ ev_timer *watcher, int events)
+{
+	struct report *report = watcher->data;
+
+	(void)events;
+	/* It has stopped by itself, and what that took from the loop was given back at its start. */
+	ev_ref(EV_A);
+	ev_timer_stop(EV_A_ & report->again);
+	close_input(report);
+	text_clear(&report->queue);
+	report->sent = 0;
+	if (report->pid > 0) {
+		message_error("report: the command does not end, killed");
+		kill(-report->pid, SIGKILL);
+	}
+}
+
+struct report *report_new(struct version *version, rlim_t files)
+{
+	struct report *report = xcalloc(1, sizeof(*report));
+
+	report->version = version_hold(version);
+	report->manifest = &version->manifest;
+	report->environment = tools_environment(&version->manifest.settings.env);
+	report->files = files;
+	report->fd = -1;
 	ev_init(&report->writable, on_writable);
 	ev_init(&report->exit, on_exit_status);
 	ev_init(&report->again, on_again);
-	report->writable.data = report->exit.data = report->again.data = report;
+	ev_init(&report->patience, on_patience);
+	report->writable.data = report->exit.data = report->again.data = report->patience.data = report;
 	text_init(&report->queue);
-	if (manifest->report)
+	if (report->manifest->report)
 		start(report);
+	return report;
 }
 
 void report_add(struct report *report, const char *line, size_t length)
@@ -174,20 +209,23 @@ void report_end(struct report *report)
 		message_error("report: %llu failures were dropped", (unsigned long long)report->dropped);
 	if (report->queue.length == 0)
 		close_input(report);
+	ev_now_update(EV_DEFAULT);
+	ev_timer_set(&report->patience, (double)report->manifest->settings.stop_timeout / (double)UNIT_S, 0.);
+	ev_timer_start(EV_DEFAULT_ & report->patience);
+	ev_unref(EV_DEFAULT);
 }
 
-void report_kill(struct report *report)
+bool report_is_over(const struct report *report)
 {
-	ev_timer_stop(EV_DEFAULT_ & report->again);
-	close_input(report);
-	if (report->pid > 0) {
-		message_error("report: the command does not end, killed");
-		kill(-report->pid, SIGKILL);
-	}
+	return report->ending && report->pid == 0 && !ev_is_active(&report->again);
 }
 
 void report_free(struct report *report)
 {
+	stop_patience(report);
 	text_free(&report->queue);
 	restart_free(&report->restart);
+	tools_environment_free(report->environment);
+	version_drop(report->version);
+	free(report);
 }

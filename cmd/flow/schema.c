@@ -199,3 +199,36 @@ void schema_read(const struct schema *schema, const struct node *node, const cha
 			read_pair(schema, &pair, parts, count);
 	}
 }
+
+static bool same_text(const char *a, const char *b)
+{
+	return a && b ? strcmp(a, b) == 0 : a == b;
+}
+
+static bool same_value(enum schema_kind kind, const void *a, const void *b)
+{
+	switch (kind) {
+	case SCHEMA_NUMBER:
+	case SCHEMA_DURATION:
+	case SCHEMA_SIZE:
+		return memcmp(a, b, sizeof(int64_t)) == 0;
+	case SCHEMA_CHOICE:
+		return *(const int *)a == *(const int *)b;
+	case SCHEMA_FLAG:
+		return *(const bool *)a == *(const bool *)b;
+	case SCHEMA_TEXT:
+		return same_text(*(char *const *)a, *(char *const *)b);
+	case SCHEMA_PAIR:
+	case SCHEMA_CALL:
+		break;
+	}
+	return true;
+}
+
+bool schema_same(const struct schema_key *keys, const void *a, const void *b)
+{
+	for (const struct schema_key *key = keys; key->name; key++)
+		if (!same_value(key->kind, (const char *)a + key->offset, (const char *)b + key->offset))
+			return false;
+	return true;
+}

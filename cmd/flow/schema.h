@@ -62,6 +62,9 @@ struct schema_part {
 void schema_read(const struct schema *schema, const struct node *node, const char *what,
                  const struct schema_part *parts, size_t count);
 
+/* True if the values of all keys but SCHEMA_PAIR and SCHEMA_CALL are the same in two structs that the table fills. */
+bool schema_same(const struct schema_key *keys, const void *a, const void *b);
+
 /* The node is a scalar with something in it; else that is said, with what was wanted, and it is false. */
 bool schema_scalar(const struct schema *schema, const struct node *key, const struct node *value, const char *wanted);
 

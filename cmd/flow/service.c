@@ -35,14 +35,16 @@ static bool say(struct service *service)
 	struct text text = {0};
 	bool ready = service->ready || (service->awaited == 0 && !service->stopping), said;
 
-	if (ready && !service->ready)
+	if (ready && (!service->ready || service->again))
 		text_add_string(&text, "READY=1\n");
 	text_addf(&text, "STATUS=%zu of %zu stages run, %zu of %zu pipelines have ended, %llu failures",
 	          service->running, service->stages, service->ended, service->count,
 	          (unsigned long long)service->failures);
 	said = notify_say(text.data);
-	if (said)
+	if (said) {
 		service->ready = ready;
+		service->again = false;
+	}
 	text_free(&text);
 	return said;
 }
@@ -63,12 +65,10 @@ static void on_watchdog(EV_P_ ev_timer *watcher, int events)
 	notify_say("WATCHDOG=1");
 }
 
-void service_init(struct service *service, const struct manifest *manifest, const struct option_list *only)
+static void make_pipelines(struct service *service, const struct manifest *manifest, const struct option_list *only)
 {
-	int64_t watchdog = notify_watchdog();
-
-	*service = (struct service){0};
 	service->pipelines = xcalloc(manifest->count, sizeof(*service->pipelines));
+	service->count = service->stages = 0;
 	for (size_t i = 0; i < manifest->count; i++) {
 		const struct manifest_pipeline *pipeline = &manifest->pipelines[i];
 
@@ -82,6 +82,23 @@ void service_init(struct service *service, const struct manifest *manifest, cons
 		service->stages += pipeline->count;
 	}
 	service->awaited = service->stages;
+}
+
+static void free_pipelines(struct service_pipeline *pipelines, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		free(pipelines[i].started);
+		free(pipelines[i].running);
+	}
+	free(pipelines);
+}
+
+void service_init(struct service *service, const struct manifest *manifest, const struct option_list *only)
+{
+	int64_t watchdog = notify_watchdog();
+
+	*service = (struct service){0};
+	make_pipelines(service, manifest, only);
 	ev_init(&service->later, on_later);
 	service->later.repeat = moment;
 	service->later.data = service;
@@ -100,6 +117,9 @@ static void set_running(struct service *service, bool *running, bool now)
 static void hear_stage(struct service *service, struct service_pipeline *pipeline, size_t stage, bool started)
 {
 	set_running(service, &pipeline->running[stage], started);
+	/* It was restarted, or reloaded. */
+	service->ended -= started && pipeline->ended;
+	pipeline->ended &= !started;
 	if (!started || pipeline->started[stage])
 		return;
 	pipeline->started[stage] = true;
@@ -148,6 +168,51 @@ void service_hear(struct service *service, const char *happening, const char *so
 	}
 }
 
+void service_reload(struct service *service)
+{
+	/* Until it is ready, its manager waits for that. */
+	if (service->ready && !service->stopping)
+		notify_reloading();
+}
+
+/* The stage goes on as what it was in a pipeline of the same name. */
+static void carry_over(struct service *service, struct service_pipeline *pipeline,
+                       const struct service_pipeline *before)
+{
+	for (size_t i = 0; i < pipeline->manifest->count; i++)
+		for (size_t j = 0; j < before->manifest->count; j++)
+			if (strcmp(pipeline->manifest->stages[i].name, before->manifest->stages[j].name) == 0) {
+				pipeline->started[i] = before->started[j];
+				service->awaited -= pipeline->started[i];
+				set_running(service, &pipeline->running[i], before->running[j]);
+			}
+	pipeline->ended = before->ended;
+	service->ended += pipeline->ended;
+}
+
+void service_take(struct service *service, const struct manifest *manifest, const struct option_list *only)
+{
+	struct service_pipeline *before = service->pipelines;
+	size_t count = service->count;
+
+	service->running = service->ended = 0;
+	make_pipelines(service, manifest, only);
+	for (size_t i = 0; i < service->count; i++)
+		for (size_t j = 0; j < count; j++)
+			if (strcmp(service->pipelines[i].manifest->name, before[j].manifest->name) == 0)
+				carry_over(service, &service->pipelines[i], &before[j]);
+	free_pipelines(before, count);
+}
+
+void service_reloaded(struct service *service)
+{
+	if (service->stopping)
+		return;
+	service->again = service->ready;
+	say(service);
+	start_timer(&service->later);
+}
+
 void service_stop(struct service *service)
 {
 	if (service->stopping)
@@ -160,9 +225,5 @@ void service_free(struct service *service)
 {
 	stop_timer(&service->later);
 	stop_timer(&service->watchdog);
-	for (size_t i = 0; i < service->count; i++) {
-		free(service->pipelines[i].started);
-		free(service->pipelines[i].running);
-	}
-	free(service->pipelines);
+	free_pipelines(service->pipelines, service->count);
 }

@@ -298,6 +298,29 @@ void settings_read(const struct schema *schema, const struct node *node, const c
 		note_origin(settings, node->items[i]);
 }
 
+static bool same_list(const struct option_list *a, const struct option_list *b)
+{
+	if (a->count != b->count)
+		return false;
+	for (size_t i = 0; i < a->count; i++)
+		if (strcmp(a->items[i], b->items[i]) != 0)
+			return false;
+	return true;
+}
+
+bool settings_same_command(const struct manifest_settings *a, const struct manifest_settings *b)
+{
+	/* A secret's value stands in env. */
+	return a->restart.mode == b->restart.mode && schema_same(restart_keys, &a->restart, &b->restart) &&
+	       a->stop_timeout == b->stop_timeout && same_list(&a->env, &b->env);
+}
+
+bool settings_same(const struct manifest_settings *a, const struct manifest_settings *b)
+{
+	return schema_same(settings_keys, a, b) && schema_same(limits_keys, &a->limits, &b->limits) &&
+	       (a->user && b->user ? strcmp(a->user, b->user) == 0 : a->user == b->user) && settings_same_command(a, b);
+}
+
 void settings_init(struct manifest_settings *settings)
 {
 	*settings = (struct manifest_settings){

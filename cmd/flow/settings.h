@@ -17,6 +17,14 @@ void settings_read(const struct schema *schema, const struct node *node, const c
 /* The word of a setting that is a choice: "exact". NULL for the other settings. */
 const char *settings_word(const struct manifest_settings *settings, enum manifest_setting setting);
 
+/*
+ * True if a stage with the one is run as with the other: all values, secrets by their content; not where they stand in the
+ * manifest.
+ */
+bool settings_same(const struct manifest_settings *a, const struct manifest_settings *b);
+/* The same of those that concern a command that is no stage: restart, stop_timeout, env. */
+bool settings_same_command(const struct manifest_settings *a, const struct manifest_settings *b);
+
 /* The defaults; the level is that of the flow. */
 void settings_init(struct manifest_settings *settings);
 /* Those of the next level in: what it does not set itself stays so. */

@@ -140,18 +140,65 @@ static void wake_me(struct store *store, double after)
 	ev_timer_start(EV_DEFAULT_ & store->again);
 }
 
-/* There is no room, on the disk or in the quota. What is handled already is the only thing that can be got rid of. */
+/* The newest mark of a stage of which all output is there. False: none, or not yet. */
+static bool effective_mark(const struct port *port, struct page_mark *mark)
+{
+	uint64_t head = ring_head(&port->out);
+	bool found = false;
+
+	switch (port_mode(port)) {
+	case PORT_RINGS:
+		found = page_arrived(&port->page->marks, head, mark);
+		break;
+	case PORT_PIPES:
+	case PORT_LINES:
+	case PORT_EOF:
+		found = page_newest(&port->page->taken, mark) && mark->out <= head;
+		break;
+	case PORT_UNKNOWN:
+		found = page_arrived(&port->page->marks, head, mark) && mark->out == head;
+		if (found)
+			break;
+		/* FALLTHROUGH */
+	case PORT_PLAIN:
+		*mark = (struct page_mark){.in = port->in ? ring_tail(port->in, 0) : 0, .out = head};
+		found = true;
+		break;
+	}
+	return found && (!port->plan->drained || mark->out <= ring_tail(&port->out, 0));
+}
+
+/*
+ * Marks that come without output need no room of their own: they stand in the checkpoint of the next segment, too. So what
+ * was handled meanwhile can go although nothing can be appended.
+ */
+static void adopt_marks(struct store *store)
+{
+	for (size_t i = 0; i < store->count; i++) {
+		struct store_stage *stage = &store->stages[i];
+		struct page_mark mark;
+
+		if (!store->manager->ports[i].out.shared || !effective_mark(&store->manager->ports[i], &mark) ||
+		    (mark.out != stage->stored && !store->manager->ports[i].plan->drained))
+			continue;
+		stage->mark = mark;
+		stage->stored = mark.out;
+		stage->marked = true;
+		store_note_handled(store, i);
+	}
+}
+
+/* There is no room, on the disk or in the quota: what is handled already goes, if there is any. */
 static void out_of_room(struct store *store)
 {
-	const char *name = store->manager->setup->pipeline->name;
-
 	if (errno != ENOSPC)
-		fail("%s: cannot write to its journal:", name);
+		fail("%s: cannot write to its journal:", store->manager->setup->pipeline->name);
 	if (!store->full) {
 		store->full = true;
 		manager_tell_full(store->manager, journal_size(&store->journal), true);
 	}
-	if (first_needed(store) == UINT64_MAX && journal_turn(&store->journal) == 0)
+	adopt_marks(store);
+	if (first_needed(store) > journal_first(&store->journal).segment && journal_turn(&store->journal) == 0)
 		release(store);
 	wake_me(store, try_again);
 }
@@ -168,30 +215,6 @@ static bool append(struct store *store, uint16_t kind, size_t who, const struct 
 		manager_tell_full(store->manager, journal_size(&store->journal), false);
 	}
 	return true;
-}
-
-/* The newest mark of a stage of which all output is there. False: none, or not yet. */
-static bool effective_mark(const struct port *port, struct page_mark *mark)
-{
-	uint64_t head = ring_head(&port->out);
-	bool found = false;
-
-	switch (port_mode(port)) {
-	case PORT_RINGS:
-	case PORT_UNKNOWN:
-		found = page_arrived(&port->page->marks, head, mark);
-		break;
-	case PORT_PIPES:
-	case PORT_LINES:
-	case PORT_EOF:
-		found = page_newest(&port->page->taken, mark) && mark->out <= head;
-		break;
-	case PORT_PLAIN:
-		*mark = (struct page_mark){.in = port->in ? ring_tail(port->in, 0) : 0, .out = head};
-		found = true;
-		break;
-	}
-	return found && (!port->plan->drained || mark->out <= ring_tail(&port->out, 0));
 }
 
 static bool same_mark(const struct page_mark *a, const struct page_mark *b)

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "cmd/flow/inlet.h"
@@ -194,6 +195,19 @@ static bool has_unhandled(const struct store *store)
 	return false;
 }
 
+/* Small ones where there is little room, so that what is handled can go piece by piece. */
+static uint64_t segment_size(const char *path, uint64_t quota)
+{
+	enum { PIECES = 16, LEAST = 256 << 10 };
+	struct statvfs status;
+	uint64_t room = quota;
+
+	if (statvfs(path, &status) == 0 && (uint64_t)status.f_bavail * status.f_frsize < room)
+		room = (uint64_t)status.f_bavail * status.f_frsize;
+	room /= PIECES;
+	return room < LEAST ? LEAST : room > JOURNAL_SEGMENT ? JOURNAL_SEGMENT : room;
+}
+
 /* The stages' memory is new: it is to be as the journal says. */
 static void fill_memory(struct store *store, size_t number)
 {
@@ -228,6 +242,7 @@ void store_open(struct store *store, struct manager *manager)
 		.directory = path,
 		.policy = policies[settings->fsync],
 		.quota = settings->quota,
+		.segment_size = segment_size(manager->setup->state, settings->quota),
 		.found = on_found,
 		.begun = on_begun,
 		.context = store,

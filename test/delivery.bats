@@ -172,6 +172,29 @@ END
     [ "$(paste -sd+ counts | bc)" = 200000 ]
 }
 
+@test "ack: eof: what comes of a batch may be more than there is room for, and its reader may have enough of it" {
+    flow <<'END'
+buffer: 4k
+pipelines:
+  p:
+    stages:
+      source: seq 200000
+      sort: {run: sort -n, from: source, ack: eof}
+      slow: {run: "while read -r n; do sleep 0.1; echo $n; exec cat; done", from: sort}
+      sink: {run: cat >out, from: slow}
+  q:
+    stages:
+      source: yes
+      sort: {run: sort, from: source, ack: eof}
+      head: {run: head -n 2 >two, from: sort}
+END
+    run_flow
+    flow_ends
+    [ "$status" -eq 0 ]
+    counts out 1 200000
+    [ "$(cat two)" = $'y\ny' ]
+}
+
 @test "ack: eof: a batch is read again when its stage was killed" {
     dies_once count 'head -n 3 >/dev/null' 'exec awk "{n += \$1} END {print n}"'
     flow <<'END'
@@ -213,7 +236,7 @@ END
 }
 
 @test "bad events are said once, are once in the dead letters, and count, however often the stage is killed" {
-    seq 20000 | sed 's/.*/{"n":&}/; /:[1-4]\?[05]0}$/s/$/\nbad &/' >feed
+    seq 20000 | sed 's/.*/{"n":&}/; /:[1-4]\?[05]0}$/s/.*/&\nbad &/' >feed
     grep -n '^bad' feed | cut -d: -f1 >expected
     exact_flow <<'END'
 source: cat feed

@@ -121,7 +121,7 @@ lint: deps-lint ## formatting, static analysis, man pages, scripts
 	+@$(MAKE) --no-print-directory -j$(JOBS) BUILD=.build/lint BIN=.build/lint/bin CFLAGS='-O2 $(ANALYZER)' STRICT=1 all
 	mandoc -Tlint -Wwarning $(wildcard man/*.[1-8])
 	shellcheck $(SCRIPTS)
-	shellcheck --shell=bash --exclude=SC2034 test/lib.bash examples/completion.bash
+	shellcheck --shell=bash --exclude=SC2034 test/lib.bash test/flow.bash examples/completion.bash
 
 FUZZ_SECONDS = 60
 fuzz: deps-fuzz ## run each libFuzzer target for FUZZ_SECONDS=60

@@ -42,10 +42,17 @@ static size_t line_length(const struct move *move)
 
 /* Choosing. */
 
-static void put_away(struct inlet *inlet, const char *line, size_t length)
+/* Once, where several links choose from the same writer. */
+static void put_away(struct inlet *inlet, const struct inlet_link *link, const char *line, size_t length)
 {
-	if (dead_letters_add(&inlet->letters, "not an event, and events are chosen by their name", 0, PAGE_NOWHERE, line,
-	                     length) < 0)
+	static const char reason[] = "not an event, and events are chosen by their name";
+
+	for (const struct inlet_link *before = inlet->links; before < link; before++)
+		if (before->from == link->from && before->event)
+			return;
+	if (message_pass(&inlet->strange))
+		message_error("%s: from '%s': %s", inlet->port->child->name, link->from->child->stage->name, reason);
+	if (dead_letters_add(&inlet->letters, reason, 0, PAGE_NOWHERE, line, length) < 0)
 		message_error("%s: cannot write to the dead letters '%s':", inlet->port->child->name,
 		              inlet->letters.path);
 }
@@ -69,7 +76,7 @@ static bool is_wanted(struct inlet *inlet, const struct inlet_link *link, const 
 		return false;
 	if (!json_scan(line, length, &inlet->want, &span, 0, &result) || result.kind != JSON_OBJECT) {
 		if (!look)
-			put_away(inlet, line, length);
+			put_away(inlet, link, line, length);
 		return false;
 	}
 	return span.kind == JSON_STRING && json_string_is(span.at, span.length, link->event, strlen(link->event));
@@ -224,6 +231,9 @@ void inlet_free(struct inlet *inlet)
 		if (inlet->links[i].reads_disk)
 			backlog_free(&inlet->links[i].backlog);
 	spill_free(&inlet->spill, !inlet->port->manager->afresh);
+	if (message_hidden(&inlet->strange))
+		message_error("%s: %llu lines in all that are not events", inlet->port->child->name,
+		              (unsigned long long)inlet->strange.count);
 	dead_letters_free(&inlet->letters);
 	free(inlet->letters_path);
 	free(inlet->links);

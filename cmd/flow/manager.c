@@ -154,18 +154,18 @@ static bool work_once(struct manager *manager)
 	return moved;
 }
 
-/* Stages between two batches. */
+/* Stages between two batches; the next one begins when the readers have had room for what came of the one before. */
 static void start_batches(struct manager *manager)
 {
 	for (size_t i = 0; i < manager->count; i++) {
 		struct child *child = &manager->children[i];
 
-		if (child->state != CHILD_IDLE)
+		if (child->state != CHILD_IDLE || child->port->due > 0)
 			continue;
-		if (port_has_batch(child->port))
-			child_handle(child, CHILD_START);
-		else if (!port_takes_batches(child->port))
+		if (!port_takes_batches(child->port))
 			child_handle(child, CHILD_ENDED);
+		else if (port_has_batch(child->port))
+			child_handle(child, CHILD_START);
 	}
 }
 

@@ -144,7 +144,9 @@ static void restore(struct port *port)
 	if (mode == PORT_PLAIN || !page_newest(truth, &mark))
 		return;
 	page_store(copy, &mark);
-	port->mark = mark;
+	/* What came of a whole batch counts once there is room for it. */
+	if (port->due == 0 || mode != PORT_EOF)
+		port->mark = mark;
 	/* With ack: lines the ring may be ahead of the mark, or behind it if the manager was killed between the two. */
 	if (port->plan->out == OUT_RING && mark.out > ring_head(&port->out))
 		ring_publish(&port->out, mark.out);
@@ -393,7 +395,8 @@ void port_died(struct port *port, bool well)
 
 bool port_takes_batches(const struct port *port)
 {
-	return port->page && port_mode(port) == PORT_EOF && !(ring_ended(port->in) && !port_has_batch(port));
+	return port->page && port_mode(port) == PORT_EOF && !ring_deserted(&port->out) &&
+	       !(ring_ended(port->in) && !port_has_batch(port));
 }
 
 bool port_has_batch(const struct port *port)

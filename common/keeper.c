@@ -147,11 +147,10 @@ int keeper_put(struct keeper *keeper, const char *bytes, size_t length, uint64_t
 		if (n == 0) {
 			if (!ring_wait_writer(&keeper->out, wanted))
 				continue;
-			/* Some make room only now (when_full); who holds what it has read is to let go of it. */
+			/* Some make room only now (when_full); and who holds what it has read is to let go of it. */
+			wake_readers(keeper);
 			if (wanted == keeper->out.size && !waited)
 				ring_readers(keeper);
-			else
-				wake_readers(keeper);
 			keeper_wait(keeper, -1);
 			waited = true;
 			continue;

@@ -16,7 +16,7 @@ import sys
 
 FLAGS, ASK, MANAGER, KEEPS = 8 // 4, 12 // 4, 20 // 4, 64 // 4  # words of 4 bytes
 POISON, HANDLING, MARKS, TAKEN = 24 // 8, 72 // 8, 2048 // 8, 14400 // 8  # words of 8 bytes
-MARK, LENGTH, MAGIC = 3072 // 8, 32768, b"pypepag1"
+MARK, LENGTH, MAGIC, NOWHERE = 3072 // 8, 32768, b"pypepag1", (1 << 64) - 1
 RESUMED, ENDED = 2, 4
 
 
@@ -48,6 +48,11 @@ class Page:
             return True
         self.long[HANDLING] = position
         return self.long[POISON] != position
+
+    def waiting(self):
+        """Who is killed now was not killed by an event."""
+        if self.long:
+            self.long[HANDLING] = NOWHERE
 
     def write(self, data):
         """First the mark that will be true once the data is written, and then the data."""
@@ -88,6 +93,7 @@ def main():
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)
     members, page, rest = dict(operand.split("=", 1) for operand in sys.argv[1:]), Page(), b""
     while True:
+        page.waiting()
         data = os.read(0, 65536)
         if not data and not page.ended():
             sys.exit(1)

@@ -441,6 +441,40 @@ END
     flow_ends
 }
 
+@test "a stage that keeps the page over its pipes and writes nothing holds nobody up" {
+    cat >quiet.py <<END
+import sys
+sys.path.insert(0, "$ROOT/examples")
+import stage
+stage.handle = lambda page, line, members: b""
+stage.main()
+END
+    flow <<END
+pipelines:
+  p:
+    stages:
+      source: pype-cron --from 2000-01-01 --to 2000-02-01 --every 1m
+      quiet: {run: "PYTHONDONTWRITEBYTECODE=1 $PYTHON quiet.py", from: source, ack: page}
+END
+    run_flow
+    flow_ends 20
+    [ "$status" -eq 0 ]
+}
+
+@test "a mark that stands for more output than is usually held" {
+    flow <<END
+pipelines:
+  p:
+    stages:
+      source: yes {} | head -n 100000
+      long: {run: "$PYTHON $ROOT/examples/stage.py a=$(printf '%100s' | tr ' ' x)", from: source, ack: page}
+      count: {run: "wc -l >count", from: long}
+END
+    run_flow
+    flow_ends 20
+    [ "$(cat count)" -eq 100000 ]
+}
+
 @test "what a dead runner has left behind is waited for, but not for ever" {
     mkdir .pype
     echo 1234567 >.pype/lock

@@ -5,7 +5,7 @@
  *
  * event     source          data besides "message"
  * started   stage           pid, start (1, 2, …)
- * finished  stage           pid, exit
+ * finished  stage           pid; unhandled: bytes of its input, if it was told to end before it was through
  * failed    stage           pid, exit or signal, attempt, uptime, restart_in (if it will be), stderr
  * given_up  stage           as failed: it will not be started again
  * started, finished, failed, given_up   pipeline   the same of its manager

@@ -283,7 +283,10 @@ int port_prepare(struct port *port)
 		ev_io_start(EV_DEFAULT_ & port->bell_ready);
 		bell_ring(port->bell);
 	}
-	atomic_store(&page->ask, plan->durable ? PAGE_ASK_MARKS : plan->sync ? PAGE_ASK_IDLE : PAGE_ASK_NOTHING);
+	/* One that keeps the page over its pipes has no other way to be heard of when it marks without output. */
+	atomic_store(&page->ask, plan->durable || port->child->stage->settings.ack == ACK_PAGE ? PAGE_ASK_MARKS
+	                         : plan->sync                                                 ? PAGE_ASK_IDLE
+	                                                                                      : PAGE_ASK_NOTHING);
 	/* One that dies before it has begun with an event does not die of the one its predecessor had. */
 	atomic_store(&page->handling, PAGE_NOWHERE);
 	atomic_store(&page->keeps, PAGE_NOT);

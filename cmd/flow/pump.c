@@ -243,7 +243,11 @@ static bool put_allowed(struct port *port, size_t most)
 /* PIPES: a mark that was newest before a read counts when its output has arrived, at the latest with what is read now. */
 static void note_candidate(struct port *port)
 {
-	if (port_mode(port) == PORT_PIPES && !port->waits_for_candidate)
+	if (port_mode(port) != PORT_PIPES)
+		return;
+	/* Of a mark without output nobody would hear else. */
+	atomic_store(&port->page->ask, 1);
+	if (!port->waits_for_candidate)
 		port->waits_for_candidate =
 			page_newest(&port->page->marks, &port->candidate) && port->candidate.out >= port->mark.out;
 }
@@ -320,10 +324,17 @@ static bool read_some(struct port *port)
 	return true;
 }
 
-static bool has_room(const struct port *port)
+/* PIPES: nothing of it counts before more is read: a mark stands for all output up to the one before. */
+static bool waits_for_mark(struct port *port)
+{
+	return port_mode(port) == PORT_PIPES && allowed(port) == 0;
+}
+
+static bool has_room(struct port *port)
 {
 	return port->got.length < HELD || port_mode(port) == PORT_EOF ||
-	       (port->got.length < LONGEST && !memchr(port->got.data, '\n', port->got.length));
+	       (port->got.length < LONGEST &&
+	        (waits_for_mark(port) || !memchr(port->got.data, '\n', port->got.length)));
 }
 
 bool pump_take(struct port *port)

@@ -136,10 +136,10 @@ static void finish_as(struct child *child, enum child_verdict verdict)
 {
 	set_timer(child, -1);
 	child->manager->afresh |= verdict == CHILD_TOO_OFTEN;
+	child->verdict = verdict;
 	port_finish(child->port);
 	give_up_pipes(child);
 	child->state = CHILD_DONE;
-	child->verdict = verdict;
 	manager_child_done(child->manager, child);
 }
 

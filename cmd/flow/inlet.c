@@ -145,7 +145,8 @@ static char *path_in_state(const struct inlet *inlet, const char *directory, con
 
 int inlet_init(struct inlet *inlet, struct port *port, struct port *ports, const struct plan *plan)
 {
-	void *notes = mmap(NULL, PLUMBING_MOVES_LENGTH, PROT_READ | PROT_WRITE, MAP_SHARED, port->memory, PLUMBING_MOVES);
+	void *notes =
+		mmap(NULL, PLUMBING_MOVES_LENGTH, PROT_READ | PROT_WRITE, MAP_SHARED, port->memory, PLUMBING_MOVES);
 	const char *mistake;
 
 	*inlet = (struct inlet){
@@ -472,9 +473,8 @@ static bool find_room(const struct move *move)
 	if (fits > 0 && length <= ring_room(to))
 		return true;
 	/* A writer that has to wait wakes who waits for it (keeper_put): so looks again after having said that it does. */
-	if (move->inlet->when_full != WHEN_FULL_BLOCK &&
-	    (!ring_wait_reader(from, move->link->slot, ring_head(from)) ||
-	     (holds_up(move) && !move->inlet->spill.full)))
+	if (move->inlet->when_full != WHEN_FULL_BLOCK && (!ring_wait_reader(from, move->link->slot, ring_head(from)) ||
+	                                                  (holds_up(move) && !move->inlet->spill.full)))
 		return true;
 	return !ring_wait_writer(to, fits == 0 ? to->size : length > to->size / 4 ? length : to->size / 4);
 }
@@ -512,6 +512,14 @@ static bool work_link(struct inlet *inlet, size_t number)
 	return make_do(&move) || find_room(&move) || move.from > before;
 }
 
+static enum ring_end end_of_all(const struct inlet *inlet)
+{
+	for (size_t i = 0; i < inlet->count; i++)
+		if (atomic_load(&inlet->links[i].from->out.shared->ended) != RING_ENDED)
+			return RING_GIVEN_UP;
+	return RING_ENDED;
+}
+
 bool inlet_work(struct inlet *inlet)
 {
 	bool moved = false, ended = true;
@@ -526,7 +534,7 @@ bool inlet_work(struct inlet *inlet)
 	}
 	inlet->next = (inlet->next + 1) % inlet->count;
 	if (ended && !ring_ended(&inlet->port->own_in)) {
-		atomic_store_explicit(&inlet->port->own_in.shared->ended, 1, memory_order_seq_cst);
+		atomic_store_explicit(&inlet->port->own_in.shared->ended, end_of_all(inlet), memory_order_seq_cst);
 		bell_ring(inlet->port->bell);
 		moved = true;
 	}

@@ -285,8 +285,8 @@ int port_prepare(struct port *port)
 	}
 	/* One that keeps the page over its pipes has no other way to be heard of when it marks without output. */
 	atomic_store(&page->ask, plan->durable || port->child->stage->settings.ack == ACK_PAGE ? PAGE_ASK_MARKS
-	                         : plan->sync                                                 ? PAGE_ASK_IDLE
-	                                                                                      : PAGE_ASK_NOTHING);
+	                         : plan->sync                                                  ? PAGE_ASK_IDLE
+	                                                                                       : PAGE_ASK_NOTHING);
 	/* One that dies before it has begun with an event does not die of the one its predecessor had. */
 	atomic_store(&page->handling, PAGE_NOWHERE);
 	atomic_store(&page->keeps, PAGE_NOT);
@@ -357,7 +357,9 @@ static void complete(struct port *port)
 	if (port->page)
 		atomic_store(&port->page->state, PAGE_DONE);
 	if (port->out.shared)
-		atomic_store_explicit(&port->out.shared->ended, 1, memory_order_seq_cst);
+		atomic_store_explicit(&port->out.shared->ended,
+		                      port->child->verdict == CHILD_WELL ? RING_ENDED : RING_GIVEN_UP,
+		                      memory_order_seq_cst);
 	if (port->in)
 		atomic_store_explicit(&port->in->shared->slots[port->plan->slot].present, 0, memory_order_seq_cst);
 	manager_lost_reader(port->manager, port);

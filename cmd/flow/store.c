@@ -374,8 +374,8 @@ struct journal_place store_place(const struct store *store, size_t number, uint6
 	return journal_end(&store->journal);
 }
 
-bool store_route(struct store *store, const struct inlet *inlet, size_t link, uint64_t from, uint64_t from_end, uint64_t to,
-                 uint64_t to_end)
+bool store_route(struct store *store, const struct inlet *inlet, size_t link, uint64_t from, uint64_t from_end,
+                 uint64_t to, uint64_t to_end)
 {
 	struct store_stage *stage = stage_of(store, inlet->port);
 	struct store_route route = {0, link, from, from_end, to, to_end};

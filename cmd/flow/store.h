@@ -52,7 +52,8 @@ struct store_stage {
 	struct store_route *routes; /* those that it has not handled to their end; oldest first */
 	size_t route_count;
 	uint64_t handled[MANIFEST_EDGES]; /* of each of its writers' output, by what is in the journal */
-	uint64_t to, from[MANIFEST_EDGES]; /* as the journal was opened: how far its stream was put together, and of what */
+	uint64_t to,
+		from[MANIFEST_EDGES]; /* as the journal was opened: how far its stream was put together, and of what */
 };
 
 struct store {
@@ -91,8 +92,8 @@ uint64_t store_in_ring(const struct port *port);
 struct journal_place store_place(const struct store *store, size_t stage, uint64_t position);
 
 /* Notes how a link of an inlet was moved. False: there is no room; nothing was moved. */
-bool store_route(struct store *store, const struct inlet *inlet, size_t link, uint64_t from, uint64_t from_end, uint64_t to,
-                 uint64_t to_end);
+bool store_route(struct store *store, const struct inlet *inlet, size_t link, uint64_t from, uint64_t from_end,
+                 uint64_t to, uint64_t to_end);
 /* The stage has finished by itself, and is not to be started again. */
 void store_done(struct store *store, size_t stage);
 

@@ -100,9 +100,12 @@ static void read_state(struct store *store, const struct journal_record *record)
 static void on_found(void *context, const struct journal_record *record)
 {
 	static const size_t least[] = {
-		[STORE_DATA] = sizeof(struct backlog_head), [STORE_MARK] = sizeof(struct backlog_head),
-		[STORE_ROUTE] = sizeof(struct store_route), [STORE_DONE] = 0,
-		[STORE_NAMES] = 0,                          [STORE_STATE] = sizeof(struct store_state),
+		[STORE_DATA] = sizeof(struct backlog_head),
+		[STORE_MARK] = sizeof(struct backlog_head),
+		[STORE_ROUTE] = sizeof(struct store_route),
+		[STORE_DONE] = 0,
+		[STORE_NAMES] = 0,
+		[STORE_STATE] = sizeof(struct store_state),
 	};
 	struct store *store = context;
 
@@ -138,7 +141,8 @@ static int append_state(struct store *store, size_t number)
 		.to = inlet && store->settled ? inlet->note.to : stage->to,
 		.mark_size = stage->marked ? store_mark_size(&stage->mark) : 0,
 	};
-	const struct iovec parts[] = {{&state, sizeof(state)}, {(void *)(uintptr_t)&stage->mark, (size_t)state.mark_size}};
+	const struct iovec parts[] = {{&state, sizeof(state)},
+	                              {(void *)(uintptr_t)&stage->mark, (size_t)state.mark_size}};
 
 	memcpy(state.from, inlet && store->settled ? inlet->note.from : stage->from, sizeof(state.from));
 	memcpy(state.handled, stage->handled, sizeof(state.handled));
@@ -260,7 +264,8 @@ void store_open(struct store *store, struct manager *manager)
 	if (store->other && store->clean)
 		begin_anew(store, path);
 	if (store->other)
-		die("the journal '%s' is of a pipeline with other stages or edges: let the flow run to its end with the "
+		die("the journal '%s' is of a pipeline with other stages or edges: let the flow run to its end with "
+		    "the "
 		    "manifest as it was, or remove the directory",
 		    path);
 	if (store->journal.damage.count > 0 || store->gap)

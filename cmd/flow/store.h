@@ -97,6 +97,9 @@ bool store_route(struct store *store, const struct inlet *inlet, size_t link, ui
 /* The stage has finished by itself, and is not to be started again. */
 void store_done(struct store *store, size_t stage);
 
+/* How many bytes the journal of a pipeline has in that state directory; 0: it has none. */
+uint64_t store_size(const char *state, const char *pipeline);
+
 /* The settings of a pipeline's journal: those of its first durable stage; NULL: it has none. One makes all its edges durable. */
 const struct manifest_settings *store_settings(const struct manifest_pipeline *pipeline);
 

@@ -288,6 +288,30 @@ void store_open(struct store *store, struct manager *manager)
 	store->settled = true;
 }
 
+uint64_t store_size(const char *state, const char *pipeline)
+{
+	static const char ending[] = ".journal";
+	struct text path = {0};
+	struct dirent *entry;
+	struct stat status;
+	uint64_t size = 0;
+	DIR *directory;
+
+	text_addf(&path, "%s/journal/%s", state, pipeline);
+	directory = opendir(path.data);
+	while (directory && (entry = readdir(directory))) {
+		size_t length = strlen(entry->d_name);
+
+		if (length > sizeof(ending) && strcmp(entry->d_name + length + 1 - sizeof(ending), ending) == 0 &&
+		    fstatat(dirfd(directory), entry->d_name, &status, AT_SYMLINK_NOFOLLOW) == 0)
+			size += (uint64_t)status.st_size;
+	}
+	if (directory)
+		closedir(directory);
+	text_free(&path);
+	return size;
+}
+
 /* Its files are all there is in the directory. */
 static void remove_all(const char *path)
 {

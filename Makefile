@@ -121,7 +121,7 @@ lint: deps-lint ## formatting, static analysis, man pages, scripts
 	+@$(MAKE) --no-print-directory -j$(JOBS) BUILD=.build/lint BIN=.build/lint/bin CFLAGS='-O2 $(ANALYZER)' STRICT=1 all
 	mandoc -Tlint -Wwarning $(wildcard man/*.[1-8])
 	shellcheck $(SCRIPTS)
-	shellcheck --shell=bash --exclude=SC2034 test/lib.bash examples/completion.bash
+	shellcheck --shell=bash --exclude=SC2034 test/lib.bash test/flow.bash examples/completion.bash
 
 FUZZ_SECONDS = 60
 fuzz: deps-fuzz ## run each libFuzzer target for FUZZ_SECONDS=60
@@ -133,11 +133,12 @@ fuzz: deps-fuzz ## run each libFuzzer target for FUZZ_SECONDS=60
 			-artifact_prefix=$$target. $$target.corpus || exit 1; \
 	done
 
-bench: all $(BUILD)/bench/scan $(BUILD)/bench/measure ## measure us and the peers side by side (BENCH_MB, BENCH_ROUNDS)
+BENCH = $(patsubst test/bench/%.c,$(BUILD)/bench/%,$(wildcard test/bench/*.c))
+bench: all torture-build $(BENCH) ## measure us and the peers side by side (BENCH_MB, BENCH_ROUNDS)
 	@PYPE_BIN=$(abspath $(BIN)) PYPE_BUILD=$(abspath $(BUILD)) test/bench/run
 $(BUILD)/bench/%: test/bench/%.c $(BUILD)/libcommon.a
 	@mkdir -p $(@D)
-	$(call say,CC)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $< $(BUILD)/libcommon.a
+	$(call say,CC)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $< $(BUILD)/libcommon.a $(LIBS)
 
 # The crash laboratory. Its programs move bytes, and bench uses them, too.
 SECONDS = 600

@@ -60,6 +60,21 @@ bool keeper_cursor(struct keeper *keeper, const void *bytes, size_t length)
 	return true;
 }
 
+/* The manager wants to know of the mark that was just stored. */
+static bool is_asked(const struct keeper *keeper)
+{
+	switch (atomic_load_explicit(&keeper->page->ask, memory_order_relaxed)) {
+	case PAGE_ASK_NOTHING:
+		return false;
+	case PAGE_ASK_IDLE:
+		/* Either this sees what the reader gave back, or the reader's manager sees what was given back here. */
+		atomic_thread_fence(memory_order_seq_cst);
+		return !keeper->writes || ring_lowest(&keeper->out) == ring_head(&keeper->out);
+	default:
+		return true;
+	}
+}
+
 /* Stores the mark; if all up to the boundary is done, the input before it is given back. */
 static void store(struct keeper *keeper, bool whole)
 {
@@ -73,7 +88,7 @@ static void store(struct keeper *keeper, bool whole)
 		if (ring_writer_waits(&keeper->in))
 			bell_ring(page->in_bell);
 	}
-	if (atomic_load_explicit(&page->ask, memory_order_relaxed))
+	if (is_asked(keeper))
 		bell_ring(page->manager);
 }
 

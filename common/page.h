@@ -44,6 +44,16 @@ enum page_flags {
 		4, /* the end of input is one: the writer has done its work. Without it, go away and finalise nothing */
 };
 
+enum page_ask {
+	PAGE_ASK_NOTHING,
+	PAGE_ASK_MARKS, /* each time */
+	/*
+	 * When the readers are through with all output: else it is for the last of them to ring. To ring each time is right, too. It
+	 * is looked up behind the mark and a full memory barrier.
+	 */
+	PAGE_ASK_IDLE,
+};
+
 struct page_mark {
 	uint64_t in, out;
 	uint64_t
@@ -67,7 +77,7 @@ struct page {
 	/* the manager's */
 	uint64_t magic; /* 0 */
 	_Atomic uint32_t flags; /* 8 */
-	_Atomic uint32_t ask; /* 12: ring `manager` after each mark */
+	_Atomic uint32_t ask; /* 12: enum page_ask: when to ring `manager` after a mark */
 	int32_t bell; /* 16: descriptor: rung when there is something for the stage to do */
 	int32_t manager; /* 20: descriptor: wakes the manager */
 	_Atomic uint64_t poison; /* 24: pass over the event that begins here; PAGE_NOWHERE */

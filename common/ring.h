@@ -25,6 +25,12 @@
 
 enum { RING_READERS = 64, RING_SHARED = 8192, RING_PADDING = 4096, RING_MOST = 1 << 30 };
 
+enum ring_end {
+	RING_GOES_ON,
+	RING_GIVEN_UP, /* its writer has failed for good */
+	RING_ENDED, /* its writer has done its work */
+};
+
 struct ring_slot {
 	_Alignas(64) _Atomic uint64_t tail; /* all before it is handled, and its room free */
 	_Atomic uint32_t waits; /* the reader waits for more */
@@ -39,7 +45,7 @@ struct ring_area {
 struct ring_shared {
 	_Alignas(64) _Atomic uint64_t head; /* what lies before it is published */
 	_Atomic uint64_t wanted; /* the writer waits for so much room; 0: it does not */
-	_Atomic uint32_t ended; /* nothing will follow: its writer has done its work */
+	_Atomic uint32_t ended; /* enum ring_end: nothing will follow */
 	_Atomic uint32_t deserted; /* nobody will read any more */
 	_Atomic uint32_t area; /* which of the two is used; moves only while the ring is empty */
 	struct ring_area areas[2]; /* the usual one, and the one for long lines */

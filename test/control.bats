@@ -173,7 +173,7 @@ END
     grep -qE '^a\.sleep +up +[0-9]+ +[0-9]+s +1 +0 +- +- +- +- +0 +- +- +-$' <<<"$output"
     grep -qE '^b\.sh +waiting [0-9hms.]+ +- +- +2 +2 +- .*exited with 3 after .*failure 2' <<<"$output"
     grep -qE '^c\.true +done' <<<"$output"
-    grep -qE '^d +failed .*a stage cannot work' <<<"$output"
+    grep -qE '^d +failed .*it cannot go on' <<<"$output"
     [ "$(words_of a.sleep)" = 'sleep 1000 ' ]
     [ "$(row b.sh | jq '.restart_in > 1000')" = true ]
 }

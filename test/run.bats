@@ -2,44 +2,7 @@
 # pype run: the rules of the runner, each broken on purpose.
 
 load lib
-
-# flow <<manifest, run_flow [OPTION…]: writes ./flow.yaml, runs it in the background; its id is in $FLOW.
-flow() {
-    cat >flow.yaml
-}
-
-run_flow() {
-    start pype run "$@" >flow.out 2>flow.err
-    FLOW=$PID
-}
-
-# The flow ends within 10 s; its exit status is in $status.
-flow_ends() {
-    status=0
-    wait_gone "$FLOW" "${1:-10}" || return 1
-    wait "$FLOW" || status=$?
-}
-
-# happened SOURCE EVENT [N]: that event was said of that source (N times).
-happened() {
-    [ "$(grep -c "\"event\":\"$2\",\"time\":[0-9.]*,\"source\":\"$1\"," .pype/events.ndjson)" -ge "${3:-1}" ]
-}
-
-# pid_of STAGE: of the process that was started last.
-pid_of() {
-    sed -n "s/.*\"event\":\"started\",.*\"source\":\"$1\",.*\"pid\":\([0-9]*\).*/\1/p" .pype/events.ndjson | tail -n 1
-}
-
-# The manager of a pipeline is the parent of its stages.
-manager_of() {
-    sed 's/.*) . //; s/ .*//' "/proc/$(pid_of "$1")/stat"
-}
-
-# replaced STAGE PID: the stage runs in another process than that.
-replaced() {
-    [ "$(pid_of "$1")" != "$2" ]
-    alive "$(pid_of "$1")"
-}
+load flow
 
 # ./ticker writes {"n":1}, {"n":2}, …, one each 5 ms.
 prepare() {

@@ -5,7 +5,8 @@
 
 #include "common/json.h"
 
-void backlog_init(struct backlog *backlog, struct journal *journal, uint16_t kind, uint16_t who, struct journal_place place)
+void backlog_init(struct backlog *backlog, struct journal *journal, uint16_t kind, uint16_t who,
+                  struct journal_place place)
 {
 	*backlog = (struct backlog){.kind = kind, .who = who};
 	journal_reader_init(&backlog->reader, journal, place);

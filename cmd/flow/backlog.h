@@ -26,7 +26,8 @@ struct backlog {
 };
 
 /* Begins at a place that is not behind the record that holds the first position it is asked for. */
-void backlog_init(struct backlog *backlog, struct journal *journal, uint16_t kind, uint16_t who, struct journal_place place);
+void backlog_init(struct backlog *backlog, struct journal *journal, uint16_t kind, uint16_t who,
+                  struct journal_place place);
 void backlog_free(struct backlog *backlog);
 
 /* What is there from a position on, of one record; positions grow. 1; 0: nothing; -1: errno, EBADMSG: it is not there any more. */

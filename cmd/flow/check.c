@@ -13,8 +13,10 @@
 #include "cmd/flow/command.h"
 #include "cmd/flow/host.h"
 #include "cmd/flow/manifest.h"
-#include "cmd/flow/page.h"
+#include "cmd/flow/manual.h"
 #include "cmd/flow/shell.h"
+#include "cmd/flow/state.h"
+#include "cmd/flow/store.h"
 #include "cmd/flow/tools.h"
 #include "common/memory.h"
 #include "common/message.h"
@@ -134,13 +136,13 @@ static bool is_loose(const struct manifest_stage *stage)
 {
 	unsigned redirected;
 	char *name = shell_program(stage->run, &redirected);
-	struct page page;
+	struct manual page;
 	bool loose = false;
 
 	if (name && strncmp(name, "pype-", 5) == 0 && !(redirected & SHELL_OUTPUT)) {
-		page_read(&page, name + 5);
-		loose = page.group == PAGE_SOURCE || page.group == PAGE_PROCESSOR;
-		page_free(&page);
+		manual_read(&page, name + 5);
+		loose = page.group == MANUAL_SOURCE || page.group == MANUAL_PROCESSOR;
+		manual_free(&page);
 	}
 	free(name);
 	return loose;
@@ -280,6 +282,19 @@ static void run_jobs(struct check *check)
 	free(runs);
 }
 
+/* What an earlier run has left: `pype run` goes on with it. */
+static void check_journal(struct check *check, const struct manifest_pipeline *pipeline)
+{
+	char *state = state_path(NULL, check->manifest.path), size[UNIT_TEXT_MAX];
+	uint64_t bytes = store_settings(pipeline) ? store_size(state, pipeline->name) : 0;
+
+	if (bytes > 0)
+		mistakes_warn(&check->mistakes, pipeline->place,
+		              "there is a journal of %s from an earlier run: pype run goes on with it",
+		              unit_size_text(size, bytes / 1024 * 1024));
+	free(state);
+}
+
 int check_command(char **argv)
 {
 	static const struct option none[] = {OPTION_END};
@@ -293,6 +308,7 @@ int check_command(char **argv)
 	host_check(manifest, &check.mistakes);
 	for (size_t i = 0; i < manifest->count; i++) {
 		check_ends(&check, &manifest->pipelines[i]);
+		check_journal(&check, &manifest->pipelines[i]);
 		for (size_t j = 0; j < manifest->pipelines[i].count; j++) {
 			const struct manifest_stage *stage = &manifest->pipelines[i].stages[j];
 

@@ -2,7 +2,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,6 +9,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "cmd/flow/child_pipes.h"
 #include "cmd/flow/manager.h"
 #include "cmd/flow/moment.h"
 #include "cmd/flow/poison.h"
@@ -35,72 +35,6 @@ static void set_timer(struct child *child, double after)
 	ev_now_update(EV_DEFAULT);
 	ev_timer_set(&child->timer, after, 0.);
 	ev_timer_start(EV_DEFAULT_ & child->timer);
-}
-
-/* The pipes around a child that died. */
-
-static short readiness(int fd, short wanted)
-{
-	struct pollfd poll_fd = {.fd = fd, .events = wanted};
-
-	return fd >= 0 && poll(&poll_fd, 1, 0) > 0 ? poll_fd.revents : 0;
-}
-
-/* All input is handled and none can come: starting again would only see the end of it. */
-static bool input_ended(const struct child *child)
-{
-	if (child->port->in)
-		return port_input_ended(child->port);
-	return (readiness(child->in, POLLIN) & (POLLIN | POLLHUP)) == POLLHUP;
-}
-
-/* Whoever reads the child's output has gone for good. */
-static bool reader_gone(const struct child *child)
-{
-	if (child->port->out.shared)
-		return ring_deserted(&child->port->out);
-	return child->out >= 0 && manager_reader_gone(child->manager, child);
-}
-
-/* It reads what is in its pipe, and nobody knows what of it has been handled. */
-static bool reads_plain_pipe(const struct child *child)
-{
-	return child->in >= 0 && (!child->port->in || port_mode(child->port) == PORT_PLAIN);
-}
-
-/* A child that was killed may have left half a line behind: end it, so that the next event is whole. */
-static void mend_output(struct child *child)
-{
-	if (child->port->out.shared)
-		return;
-	if (WIFSIGNALED(child->status) && (readiness(child->out, POLLOUT) & POLLOUT) && write(child->out, "\n", 1) < 0)
-		message_warning("%s: cannot end a half line:", child->name);
-}
-
-/*
- * A child that was killed may have read half a line. A program that skips bad lines gets over
- * the other half; one that fails on it would do so for ever. So from the second failure in a row on
- * the rest of the current line is dropped.
- */
-static void realign_input(struct child *child)
-{
-	enum { MOST = 1 << 20 };
-	char byte = 0;
-
-	if (child->restart.attempts < 2 || !reads_plain_pipe(child))
-		return;
-	for (int i = 0; i < MOST && byte != '\n'; i++)
-		if (!(readiness(child->in, POLLIN) & POLLIN) || read(child->in, &byte, 1) != 1)
-			break;
-}
-
-static void give_up_pipes(struct child *child)
-{
-	if (child->in >= 0)
-		close(child->in);
-	if (child->out >= 0)
-		close(child->out);
-	child->in = child->out = -1;
 }
 
 /* Actions: what the table calls. */
@@ -136,10 +70,10 @@ static void finish_as(struct child *child, enum child_verdict verdict)
 {
 	set_timer(child, -1);
 	child->manager->afresh |= verdict == CHILD_TOO_OFTEN;
-	port_finish(child->port);
-	give_up_pipes(child);
-	child->state = CHILD_DONE;
 	child->verdict = verdict;
+	port_finish(child->port);
+	child_give_up_pipes(child);
+	child->state = CHILD_DONE;
 	manager_child_done(child->manager, child);
 }
 
@@ -165,8 +99,8 @@ static void give_up(struct child *child)
 /* Starts at once, or after the back-off. */
 static void start_after(struct child *child, int64_t delay)
 {
-	mend_output(child);
-	realign_input(child);
+	child_mend_output(child);
+	child_realign_input(child);
 	if (delay > 0) {
 		child->state = CHILD_WAIT;
 		set_timer(child, seconds(delay));
@@ -187,7 +121,7 @@ static void retry(struct child *child)
 	const struct restart_policy *policy = &child->stage->settings.restart;
 	int64_t delay;
 
-	if (input_ended(child) && !(WIFSIGNALED(child->status) && port_answers(child->port))) {
+	if (child_input_ended(child) && !(WIFSIGNALED(child->status) && port_answers(child->port))) {
 		manager_tell_death(child->manager, child, -1, "it had read all its input and is not started again");
 		finish_as(child, CHILD_BADLY);
 		return;
@@ -209,7 +143,8 @@ static void ended(struct child *child)
 {
 	if (port_takes_batches(child->port))
 		idle(child);
-	else if (child->stage->settings.restart.mode == RESTART_ALWAYS && !input_ended(child) && !reader_gone(child))
+	else if (child->stage->settings.restart.mode == RESTART_ALWAYS && !child_input_ended(child) &&
+	         !child_reader_gone(child))
 		retry(child);
 	else
 		finish(child);
@@ -249,14 +184,14 @@ static void start_batch(struct child *child)
 /* It died while the pipeline drains: one more start, for what is still in its pipe. */
 static void once(struct child *child)
 {
-	if (child->source || child->last_start || input_ended(child) ||
+	if (child->source || child->last_start || child_input_ended(child) ||
 	    child->stage->settings.restart.mode == RESTART_NEVER) {
 		lost(child);
 		return;
 	}
 	manager_tell_death(child->manager, child, 0, NULL);
-	mend_output(child);
-	realign_input(child);
+	child_mend_output(child);
+	child_realign_input(child);
 	child->last_start = true;
 	start_last(child);
 }
@@ -299,12 +234,12 @@ static void again(struct child *child)
 static void anew(struct child *child)
 {
 	set_timer(child, -1);
-	if (input_ended(child)) {
+	if (child_input_ended(child)) {
 		finish(child);
 		return;
 	}
 	manager_tell_end(child->manager, child);
-	mend_output(child);
+	child_mend_output(child);
 	if (child->drains)
 		start_last(child);
 	else
@@ -418,7 +353,7 @@ static void dead_and_gone(struct child *child)
 	port_died(child->port, child->status == 0);
 	poison_note(child);
 	/* Where its output goes is not ours to know if it has no pipe: SIGPIPE is then as good as an end. */
-	child_handle(child, child_meaning(child->status, child->asked, child->out < 0 || reader_gone(child)));
+	child_handle(child, child_meaning(child->status, child->asked, child->out < 0 || child_reader_gone(child)));
 }
 
 /*

@@ -40,7 +40,17 @@
 #include "cmd/flow/tail.h"
 #include "common/option.h"
 
-enum child_state { CHILD_DOWN, CHILD_UP, CHILD_AGAIN, CHILD_WAIT, CHILD_IDLE, CHILD_LAST, CHILD_ENDING, CHILD_DONE, CHILD_STATES };
+enum child_state {
+	CHILD_DOWN,
+	CHILD_UP,
+	CHILD_AGAIN,
+	CHILD_WAIT,
+	CHILD_IDLE,
+	CHILD_LAST,
+	CHILD_ENDING,
+	CHILD_DONE,
+	CHILD_STATES
+};
 
 enum child_happening {
 	CHILD_START,

@@ -10,7 +10,7 @@
 
 #include "cmd/flow/collect.h"
 #include "cmd/flow/command.h"
-#include "cmd/flow/page.h"
+#include "cmd/flow/manual.h"
 #include "cmd/flow/tools.h"
 #include "common/memory.h"
 #include "common/message.h"
@@ -25,15 +25,15 @@ static const struct option_program program = {
 };
 
 static const char *const headings[] = {
-	[PAGE_SOURCE] = "sources",
-	[PAGE_PROCESSOR] = "processors",
-	[PAGE_OUTPUT] = "outputs",
-	[PAGE_OTHER] = "other tools",
+	[MANUAL_SOURCE] = "sources",
+	[MANUAL_PROCESSOR] = "processors",
+	[MANUAL_OUTPUT] = "outputs",
+	[MANUAL_OTHER] = "other tools",
 };
 
 struct tool {
 	char *word; /* pype-NAME */
-	struct page page;
+	struct manual page;
 };
 
 static const int64_t patience = 2 * UNIT_S;
@@ -71,7 +71,7 @@ static void ask(struct tool *tools, size_t count, char **environment)
 
 static void add_tools(struct text *help, const struct tool *tools, size_t count)
 {
-	for (size_t group = 0; group < PAGE_GROUPS; group++) {
+	for (size_t group = 0; group < MANUAL_GROUPS; group++) {
 		bool begun = false;
 
 		for (size_t i = 0; i < count; i++) {
@@ -99,13 +99,13 @@ static void add_all_tools(struct text *help)
 
 		text_addf(&word, "pype-%s", names.items[i]);
 		tools[i].word = text_detach(&word);
-		page_read(&tools[i].page, names.items[i]);
+		manual_read(&tools[i].page, names.items[i]);
 	}
 	ask(tools, names.count, environment);
 	add_tools(help, tools, names.count);
 	for (size_t i = 0; i < names.count; i++) {
 		free(tools[i].word);
-		page_free(&tools[i].page);
+		manual_free(&tools[i].page);
 	}
 	free(tools);
 	tools_list_free(&names);
@@ -160,7 +160,7 @@ int help_command(char **argv)
 	for (const struct command *command = commands; command->name; command++)
 		if (strcmp(command->name, operands[0]) == 0)
 			return command->function(shown);
-	page = page_find(operands[0]);
+	page = manual_find(operands[0]);
 	/* A page of another section than 1 describes no program. */
 	readable = page && (isatty(STDOUT_FILENO) || page[strlen(page) - 1] != '1');
 	if (readable)

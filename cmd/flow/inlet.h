@@ -66,6 +66,7 @@ struct inlet {
 	size_t again_count, again_next;
 	char *letters_path;
 	struct dead_letters letters; /* lines that are no events, where events are chosen */
+	struct message_limit strange; /* … and that is said */
 };
 
 /* 0, or -1: errno. */

@@ -88,10 +88,7 @@ static void lock_step(struct manager *manager)
 		struct port *port = &manager->ports[i];
 		uint64_t head;
 
-		if (!port->page)
-			continue;
-		atomic_store_explicit(&port->page->ask, 1, memory_order_relaxed);
-		if (port->plan->in != IN_NONE || !port->out.shared)
+		if (!port->page || port->plan->in != IN_NONE || !port->out.shared)
 			continue;
 		/* In this order: what it writes meanwhile is not what was looked for. */
 		head = ring_head(&port->out);
@@ -157,18 +154,18 @@ static bool work_once(struct manager *manager)
 	return moved;
 }
 
-/* Stages between two batches. */
+/* Stages between two batches; the next one begins when the readers have had room for what came of the one before. */
 static void start_batches(struct manager *manager)
 {
 	for (size_t i = 0; i < manager->count; i++) {
 		struct child *child = &manager->children[i];
 
-		if (child->state != CHILD_IDLE)
+		if (child->state != CHILD_IDLE || child->port->due > 0)
 			continue;
-		if (port_has_batch(child->port))
-			child_handle(child, CHILD_START);
-		else if (!port_takes_batches(child->port))
+		if (!port_takes_batches(child->port))
 			child_handle(child, CHILD_ENDED);
+		else if (port_has_batch(child->port))
+			child_handle(child, CHILD_START);
 	}
 }
 

@@ -61,7 +61,8 @@ static char *variable(const char *format, ...)
  */
 static void add_line_buffering(const struct child *child, struct option_list *list)
 {
-	static const char *const libraries[] = {"/usr/libexec/coreutils/libstdbuf.so", "/usr/lib/coreutils/libstdbuf.so"};
+	static const char *const libraries[] = {"/usr/libexec/coreutils/libstdbuf.so",
+	                                        "/usr/lib/coreutils/libstdbuf.so"};
 
 	if (child->stage->settings.ack != ACK_LINES)
 		return;

@@ -92,9 +92,10 @@ void manager_tell_full(struct manager *manager, uint64_t size, bool full)
 {
 	happening_begin(&manager->text, full ? "full" : "resumed", manager->setup->pipeline->name);
 	if (full)
-		happening_message(&manager->text,
-		                  "no room for the journal, which has %llu bytes (quota, or the disk is full): the data stops",
-		                  (unsigned long long)size);
+		happening_message(
+			&manager->text,
+			"no room for the journal, which has %llu bytes (quota, or the disk is full): the data stops",
+			(unsigned long long)size);
 	else
 		happening_message(&manager->text, "there is room for the journal again: the data goes on");
 	text_addf(&manager->text, ",\"journal\":%llu", (unsigned long long)size);

@@ -14,6 +14,7 @@
 #include "cmd/flow/moment.h"
 #include "cmd/flow/orphans.h"
 #include "cmd/flow/run.h"
+#include "cmd/flow/store.h"
 #include "common/json_text.h"
 #include "common/memory.h"
 #include "common/message.h"
@@ -50,7 +51,7 @@ static void tell_death(struct pipeline *pipeline, int64_t delay, const char *why
 	static const char *const ends[] = {
 		[MANAGER_WELL] = "finished",
 		[MANAGER_AFRESH] = "failed",
-		[MANAGER_POINTLESS] = "a stage cannot work",
+		[MANAGER_POINTLESS] = "it cannot go on",
 		[MANAGER_BADLY] = "a stage failed at its end",
 	};
 	struct text text = {0};
@@ -404,6 +405,9 @@ void pipeline_add(struct pipeline *pipeline, struct text *text)
 		left = ev_timer_remaining(EV_DEFAULT_(struct ev_timer *) & pipeline->timer);
 		happening_add_seconds(&event, "restart_in", left > 0 ? (int64_t)(left * (double)UNIT_S) : 0);
 	}
+	/* What waits on disk for the whole of it; a stage's queue is what waits in memory. */
+	if (store_settings(pipeline->manifest))
+		text_addf(&event, ",\"queue\":%" PRIu64, store_size(pipeline->run->state, pipeline->manifest->name));
 	if (pipeline->failure) {
 		text_add_string(&event, ",\"failure\":");
 		json_add_string(&event, pipeline->failure, strlen(pipeline->failure));

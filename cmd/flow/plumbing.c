@@ -12,7 +12,7 @@
 
 /* The areas of the two rings, each with as much room as a ring may need: the file has holes. */
 enum { AREAS = 4 };
-#define AREA ((uint64_t)RING_MOST)
+#define AREA   ((uint64_t)RING_MOST)
 #define LENGTH ((AREAS + 1) * AREA)
 
 static int lay_out(int memory, const struct plan_stage *stage)
@@ -58,8 +58,7 @@ int plumbing_make(struct plumbing *plumbing, const struct manifest_pipeline *pip
 			return -1;
 		plumbing->memories[i] = memfd_create(pipeline->stages[i].name, MFD_CLOEXEC);
 		plumbing->bells[i] = make_bell();
-		if (plumbing->memories[i] < 0 || plumbing->bells[i] < 0 ||
-		    lay_out(plumbing->memories[i], stage) < 0)
+		if (plumbing->memories[i] < 0 || plumbing->bells[i] < 0 || lay_out(plumbing->memories[i], stage) < 0)
 			return -1;
 	}
 	return 0;

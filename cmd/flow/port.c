@@ -144,7 +144,9 @@ static void restore(struct port *port)
 	if (mode == PORT_PLAIN || !page_newest(truth, &mark))
 		return;
 	page_store(copy, &mark);
-	port->mark = mark;
+	/* What came of a whole batch counts once there is room for it. */
+	if (port->due == 0 || mode != PORT_EOF)
+		port->mark = mark;
 	/* With ack: lines the ring may be ahead of the mark, or behind it if the manager was killed between the two. */
 	if (port->plan->out == OUT_RING && mark.out > ring_head(&port->out))
 		ring_publish(&port->out, mark.out);
@@ -262,6 +264,7 @@ static int make_pipes(struct port *port)
 
 int port_prepare(struct port *port)
 {
+	const struct plan *plan = &port->manager->setup->plumbing->plan;
 	struct page *page = port->page;
 	struct page_mark mark;
 
@@ -280,13 +283,15 @@ int port_prepare(struct port *port)
 		ev_io_start(EV_DEFAULT_ & port->bell_ready);
 		bell_ring(port->bell);
 	}
-	atomic_store(&page->ask,
-	             port->manager->setup->plumbing->plan.durable || port->child->stage->settings.ack == ACK_PAGE);
+	/* One that keeps the page over its pipes has no other way to be heard of when it marks without output. */
+	atomic_store(&page->ask, plan->durable || port->child->stage->settings.ack == ACK_PAGE ? PAGE_ASK_MARKS
+	                         : plan->sync                                                  ? PAGE_ASK_IDLE
+	                                                                                       : PAGE_ASK_NOTHING);
 	/* One that dies before it has begun with an event does not die of the one its predecessor had. */
 	atomic_store(&page->handling, PAGE_NOWHERE);
 	atomic_store(&page->keeps, PAGE_NOT);
-	atomic_store(&page->flags, (port->manager->setup->plumbing->plan.sync ? PAGE_SYNC : 0) |
-	                                   (atomic_load(&page->marks.sequence) > 0 ? PAGE_RESUMED : 0));
+	atomic_store(&page->flags,
+	             (plan->sync ? PAGE_SYNC : 0) | (atomic_load(&page->marks.sequence) > 0 ? PAGE_RESUMED : 0));
 	return 0;
 }
 
@@ -352,7 +357,9 @@ static void complete(struct port *port)
 	if (port->page)
 		atomic_store(&port->page->state, PAGE_DONE);
 	if (port->out.shared)
-		atomic_store_explicit(&port->out.shared->ended, 1, memory_order_seq_cst);
+		atomic_store_explicit(&port->out.shared->ended,
+		                      port->child->verdict == CHILD_WELL ? RING_ENDED : RING_GIVEN_UP,
+		                      memory_order_seq_cst);
 	if (port->in)
 		atomic_store_explicit(&port->in->shared->slots[port->plan->slot].present, 0, memory_order_seq_cst);
 	manager_lost_reader(port->manager, port);
@@ -393,7 +400,8 @@ void port_died(struct port *port, bool well)
 
 bool port_takes_batches(const struct port *port)
 {
-	return port->page && port_mode(port) == PORT_EOF && !(ring_ended(port->in) && !port_has_batch(port));
+	return port->page && port_mode(port) == PORT_EOF && !ring_deserted(&port->out) &&
+	       !(ring_ended(port->in) && !port_has_batch(port));
 }
 
 bool port_has_batch(const struct port *port)
@@ -455,7 +463,7 @@ uint64_t port_unhandled(const struct port *port)
 
 bool port_answers(const struct port *port)
 {
-	return port->plan->paged && port_mode(port) != PORT_PLAIN && port_mode(port) != PORT_UNKNOWN;
+	return port->plan->paged && port_mode(port) != PORT_PLAIN;
 }
 
 bool port_input_ended(const struct port *port)

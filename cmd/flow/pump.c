@@ -71,7 +71,7 @@ static void decide(struct port *port)
 static void close_input(struct port *port)
 {
 	port->closed = true;
-	if (port->page && ring_ended(port->in))
+	if (port->page && atomic_load(&port->in->shared->ended) == RING_ENDED)
 		atomic_fetch_or_explicit(&port->page->flags, PAGE_ENDED, memory_order_seq_cst);
 	ev_io_stop(EV_DEFAULT_ & port->feed_ready);
 	close(port->feed);
@@ -246,7 +246,7 @@ static void note_candidate(struct port *port)
 	if (port_mode(port) != PORT_PIPES)
 		return;
 	/* Of a mark without output nobody would hear else. */
-	atomic_store(&port->page->ask, 1);
+	atomic_store(&port->page->ask, PAGE_ASK_MARKS);
 	if (!port->waits_for_candidate)
 		port->waits_for_candidate =
 			page_newest(&port->page->marks, &port->candidate) && port->candidate.out >= port->mark.out;

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/statvfs.h>
 
 #include "cmd/flow/inlet.h"
 #include "cmd/flow/manager.h"
@@ -189,10 +190,12 @@ static void adopt_marks(struct store *store)
 }
 
 /* There is no room, on the disk or in the quota: what is handled already goes, if there is any. */
-static void out_of_room(struct store *store)
+static void out_of_room(struct store *store, size_t number)
 {
 	if (errno != ENOSPC)
 		fail("%s: cannot write to its journal:", store->manager->setup->pipeline->name);
+	if (!store->full || number < store->lacking)
+		store->lacking = number;
 	if (!store->full) {
 		store->full = true;
 		manager_tell_full(store->manager, journal_size(&store->journal), true);
@@ -207,14 +210,35 @@ static bool append(struct store *store, uint16_t kind, size_t who, const struct 
                    struct journal_place *place)
 {
 	if (journal_append(&store->journal, kind, (uint16_t)who, parts, count, place) < 0) {
-		out_of_room(store);
+		out_of_room(store, who);
 		return false;
 	}
-	if (store->full) {
+	if (store->full && who <= store->lacking) {
 		store->full = false;
 		manager_tell_full(store->manager, journal_size(&store->journal), false);
 	}
 	return true;
+}
+
+/*
+ * Those behind a stage need room for what they make of its output, or nothing of that could ever go: each leaves some to
+ * every stage behind it that has readers.
+ */
+static bool leaves_room(const struct store *store, size_t number, uint64_t length)
+{
+	uint64_t quota = store_settings(store->manager->setup->pipeline)->quota, size = journal_size(&store->journal);
+	uint64_t room = size < quota ? quota - size : 0, all, behind = 0, least;
+	struct statvfs status;
+
+	for (size_t i = number + 1; i < store->count; i++)
+		behind += !store->manager->ports[i].plan->drained;
+	if (behind == 0)
+		return true;
+	if (statvfs(store->path, &status) == 0 && (uint64_t)status.f_bavail * status.f_frsize < room)
+		room = (uint64_t)status.f_bavail * status.f_frsize;
+	all = (room + size) / 2 * behind / store->count;
+	least = 2 * store->segment * behind;
+	return room >= length + (least < all ? least : all);
 }
 
 static bool same_mark(const struct page_mark *a, const struct page_mark *b)
@@ -242,6 +266,11 @@ static bool append_stage(struct store *store, size_t number)
 		fail("cannot map a ring of stage '%s':", port->child->name);
 	length = port->plan->drained ? 0 : mark.out - stage->stored;
 	head = (struct backlog_head){stage->stored, store_mark_size(&mark)};
+	if (length > 0 && !leaves_room(store, number, length)) {
+		errno = ENOSPC;
+		out_of_room(store, number);
+		return false;
+	}
 	{
 		const struct iovec parts[] = {
 			{&head, sizeof(head)},
@@ -309,7 +338,8 @@ bool store_work(struct store *store)
 {
 	bool moved = false;
 
-	for (size_t i = 0; i < store->count; i++)
+	/* The last first: what it has handled makes room for the others. */
+	for (size_t i = store->count; i-- > 0;)
 		moved |= append_stage(store, i);
 	moved |= sync_and_tell(store);
 	if (moved)
@@ -344,8 +374,8 @@ struct journal_place store_place(const struct store *store, size_t number, uint6
 	return journal_end(&store->journal);
 }
 
-bool store_route(struct store *store, const struct inlet *inlet, size_t link, uint64_t from, uint64_t from_end, uint64_t to,
-                 uint64_t to_end)
+bool store_route(struct store *store, const struct inlet *inlet, size_t link, uint64_t from, uint64_t from_end,
+                 uint64_t to, uint64_t to_end)
 {
 	struct store_stage *stage = stage_of(store, inlet->port);
 	struct store_route route = {0, link, from, from_end, to, to_end};

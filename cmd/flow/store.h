@@ -52,11 +52,14 @@ struct store_stage {
 	struct store_route *routes; /* those that it has not handled to their end; oldest first */
 	size_t route_count;
 	uint64_t handled[MANIFEST_EDGES]; /* of each of its writers' output, by what is in the journal */
-	uint64_t to, from[MANIFEST_EDGES]; /* as the journal was opened: how far its stream was put together, and of what */
+	uint64_t to,
+		from[MANIFEST_EDGES]; /* as the journal was opened: how far its stream was put together, and of what */
 };
 
 struct store {
 	struct manager *manager;
+	char *path;
+	uint64_t segment; /* bytes of one */
 	struct journal journal;
 	struct store_stage *stages; /* as in the pipeline */
 	size_t count;
@@ -66,7 +69,8 @@ struct store {
 	bool gap; /* something is missing in it */
 	bool always; /* fsync: always */
 	bool settled; /* it is open, and the stages' memory is as it says */
-	bool full; /* and that was said */
+	bool full; /* there is no room, for what this stage has at least: that was said */
+	size_t lacking;
 	struct ev_timer again; /* to try once more, or to sync */
 };
 
@@ -88,10 +92,13 @@ uint64_t store_in_ring(const struct port *port);
 struct journal_place store_place(const struct store *store, size_t stage, uint64_t position);
 
 /* Notes how a link of an inlet was moved. False: there is no room; nothing was moved. */
-bool store_route(struct store *store, const struct inlet *inlet, size_t link, uint64_t from, uint64_t from_end, uint64_t to,
-                 uint64_t to_end);
+bool store_route(struct store *store, const struct inlet *inlet, size_t link, uint64_t from, uint64_t from_end,
+                 uint64_t to, uint64_t to_end);
 /* The stage has finished by itself, and is not to be started again. */
 void store_done(struct store *store, size_t stage);
+
+/* How many bytes the journal of a pipeline has in that state directory; 0: it has none. */
+uint64_t store_size(const char *state, const char *pipeline);
 
 /* The settings of a pipeline's journal: those of its first durable stage; NULL: it has none. One makes all its edges durable. */
 const struct manifest_settings *store_settings(const struct manifest_pipeline *pipeline);

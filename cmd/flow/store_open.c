@@ -100,9 +100,12 @@ static void read_state(struct store *store, const struct journal_record *record)
 static void on_found(void *context, const struct journal_record *record)
 {
 	static const size_t least[] = {
-		[STORE_DATA] = sizeof(struct backlog_head), [STORE_MARK] = sizeof(struct backlog_head),
-		[STORE_ROUTE] = sizeof(struct store_route), [STORE_DONE] = 0,
-		[STORE_NAMES] = 0,                          [STORE_STATE] = sizeof(struct store_state),
+		[STORE_DATA] = sizeof(struct backlog_head),
+		[STORE_MARK] = sizeof(struct backlog_head),
+		[STORE_ROUTE] = sizeof(struct store_route),
+		[STORE_DONE] = 0,
+		[STORE_NAMES] = 0,
+		[STORE_STATE] = sizeof(struct store_state),
 	};
 	struct store *store = context;
 
@@ -138,7 +141,8 @@ static int append_state(struct store *store, size_t number)
 		.to = inlet && store->settled ? inlet->note.to : stage->to,
 		.mark_size = stage->marked ? store_mark_size(&stage->mark) : 0,
 	};
-	const struct iovec parts[] = {{&state, sizeof(state)}, {(void *)(uintptr_t)&stage->mark, (size_t)state.mark_size}};
+	const struct iovec parts[] = {{&state, sizeof(state)},
+	                              {(void *)(uintptr_t)&stage->mark, (size_t)state.mark_size}};
 
 	memcpy(state.from, inlet && store->settled ? inlet->note.from : stage->from, sizeof(state.from));
 	memcpy(state.handled, stage->handled, sizeof(state.handled));
@@ -249,7 +253,8 @@ void store_open(struct store *store, struct manager *manager)
 	};
 	bool fresh = !manager->ports[0].page->kept;
 
-	*store = (struct store){.manager = manager, .count = pipeline->count};
+	*store = (struct store){
+		.manager = manager, .path = path, .segment = wanted.segment_size, .count = pipeline->count};
 	store->always = settings->fsync == FSYNC_ALWAYS;
 	store->stages = xcalloc(store->count, sizeof(*store->stages));
 	store->names = names_of(pipeline);
@@ -259,7 +264,8 @@ void store_open(struct store *store, struct manager *manager)
 	if (store->other && store->clean)
 		begin_anew(store, path);
 	if (store->other)
-		die("the journal '%s' is of a pipeline with other stages or edges: let the flow run to its end with the "
+		die("the journal '%s' is of a pipeline with other stages or edges: let the flow run to its end with "
+		    "the "
 		    "manifest as it was, or remove the directory",
 		    path);
 	if (store->journal.damage.count > 0 || store->gap)
@@ -280,7 +286,30 @@ void store_open(struct store *store, struct manager *manager)
 	}
 	manager->ports[0].page->kept = 1;
 	store->settled = true;
-	free(path);
+}
+
+uint64_t store_size(const char *state, const char *pipeline)
+{
+	static const char ending[] = ".journal";
+	struct text path = {0};
+	struct dirent *entry;
+	struct stat status;
+	uint64_t size = 0;
+	DIR *directory;
+
+	text_addf(&path, "%s/journal/%s", state, pipeline);
+	directory = opendir(path.data);
+	while (directory && (entry = readdir(directory))) {
+		size_t length = strlen(entry->d_name);
+
+		if (length > sizeof(ending) && strcmp(entry->d_name + length + 1 - sizeof(ending), ending) == 0 &&
+		    fstatat(dirfd(directory), entry->d_name, &status, AT_SYMLINK_NOFOLLOW) == 0)
+			size += (uint64_t)status.st_size;
+	}
+	if (directory)
+		closedir(directory);
+	text_free(&path);
+	return size;
 }
 
 /* Its files are all there is in the directory. */
@@ -299,19 +328,17 @@ static void remove_all(const char *path)
 
 void store_close(struct store *store, bool over)
 {
-	char *path = path_of(store->manager);
-
 	ev_timer_stop(EV_DEFAULT_ & store->again);
 	if (!over && !has_unhandled(store))
 		journal_append(&store->journal, STORE_CLEAN, 0, NULL, 0, NULL);
 	journal_close(&store->journal);
 	if (over)
-		remove_all(path);
+		remove_all(store->path);
 	for (size_t i = 0; i < store->count; i++) {
 		free(store->stages[i].held);
 		free(store->stages[i].routes);
 	}
 	free(store->stages);
 	free(store->names);
-	free(path);
+	free(store->path);
 }

@@ -1,4 +1,4 @@
-#include "cmd/flow/page.h"
+#include "cmd/flow/manual.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,7 +9,7 @@
 #include "common/memory.h"
 #include "common/text.h"
 
-char *page_find(const char *name)
+char *manual_find(const char *name)
 {
 	char *directory = tools_directory(), *found = NULL;
 
@@ -29,36 +29,36 @@ char *page_find(const char *name)
 	return found;
 }
 
-bool page_read(struct page *page, const char *name)
+bool manual_read(struct manual *manual, const char *name)
 {
 	static const char *const folders[] = {
-		[PAGE_SOURCE] = "cmd/sources/",
-		[PAGE_PROCESSOR] = "cmd/processors/",
-		[PAGE_OUTPUT] = "cmd/outputs/",
+		[MANUAL_SOURCE] = "cmd/sources/",
+		[MANUAL_PROCESSOR] = "cmd/processors/",
+		[MANUAL_OUTPUT] = "cmd/outputs/",
 	};
-	char *path = page_find(name), *line = NULL;
+	char *path = manual_find(name), *line = NULL;
 	FILE *file = path ? fopen(path, "re") : NULL;
 	size_t room = 0;
 
 	free(path);
-	*page = (struct page){.group = PAGE_OTHER};
+	*manual = (struct manual){.group = MANUAL_OTHER};
 	if (!file)
 		return false;
 	while (getline(&line, &room, file) >= 0) {
 		line[strcspn(line, "\n")] = '\0';
-		if (!page->summary && strncmp(line, ".Nd ", 4) == 0)
-			page->summary = xstrdup(line + 4);
+		if (!manual->summary && strncmp(line, ".Nd ", 4) == 0)
+			manual->summary = xstrdup(line + 4);
 		for (size_t i = 0; i < sizeof(folders) / sizeof(folders[0]); i++)
 			if (strstr(line, folders[i]))
-				page->group = (enum page_group)i;
+				manual->group = (enum manual_group)i;
 	}
 	free(line);
 	fclose(file);
-	return page->summary;
+	return manual->summary;
 }
 
-void page_free(struct page *page)
+void manual_free(struct manual *manual)
 {
-	free(page->summary);
-	*page = (struct page){0};
+	free(manual->summary);
+	*manual = (struct manual){0};
 }

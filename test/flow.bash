@@ -1,0 +1,74 @@
+# What the .bats files about running flows share. `load lib`, then `load flow`.
+#
+# The programs of the crash laboratory (numbers, pass) are in PATH, too.
+
+LABORATORY=${PYPE_BUILD:-$ROOT/.build}/torture
+export PATH=$BIN:$LABORATORY:$PATH
+
+# flow <<manifest, run_flow [OPTION…]: writes ./flow.yaml, runs it in the background; its id is in $FLOW.
+flow() {
+    cat >flow.yaml
+}
+
+run_flow() {
+    start pype run "$@" >flow.out 2>>flow.err
+    FLOW=$PID
+}
+
+# flow_ends [SECONDS]: the flow ends within 10 s; its exit status is in $status.
+flow_ends() {
+    status=0
+    wait_gone "$FLOW" "${1:-10}" || {
+        echo "the flow has not ended; it has said:" >&2
+        tail -n 20 flow.err >&2
+        return 1
+    }
+    wait "$FLOW" || status=$?
+}
+
+# happened SOURCE EVENT [N]: that event was said of that source (N times).
+happened() {
+    [ "$(grep -c "\"event\":\"$2\",\"time\":[0-9.]*,\"source\":\"$1\"," .pype/events.ndjson)" -ge "${3:-1}" ]
+}
+
+# pid_of STAGE: of the process that was started last.
+pid_of() {
+    sed -n "s/.*\"event\":\"started\",.*\"source\":\"$1\",.*\"pid\":\([0-9]*\).*/\1/p" .pype/events.ndjson | tail -n 1
+}
+
+# The manager of a pipeline is the parent of its stages.
+manager_of() {
+    sed 's/.*) . //; s/ .*//' "/proc/$(pid_of "$1")/stat"
+}
+
+# replaced STAGE PID: the stage runs in another process than that.
+replaced() {
+    [ "$(pid_of "$1")" != "$2" ]
+    alive "$(pid_of "$1")"
+}
+
+# kill_stage STAGE: kill -9, and its successor runs.
+kill_stage() {
+    local before
+    before=$(pid_of "$1")
+    kill -9 "$before"
+    wait_for replaced "$1" "$before"
+}
+
+# kill_manager STAGE: of its pipeline, and all is there again.
+kill_manager() {
+    local before
+    before=$(pid_of "$1")
+    kill -9 "$(manager_of "$1")"
+    wait_for replaced "$1" "$before"
+}
+
+# grows FILE [N]: N (20) more lines come than there are now.
+grows() {
+    wait_for lines "$1" $(($(wc -l <"$1") + ${2:-20}))
+}
+
+# counts FILE FROM TO: its lines are these numbers, in order, each once; a first line that is no number is a header.
+counts() {
+    sed '1{/^[a-z]/d}' "$1" | cmp - <(seq "$2" "$3")
+}

@@ -226,8 +226,8 @@ static bool append(struct store *store, uint16_t kind, size_t who, const struct 
  */
 static bool leaves_room(const struct store *store, size_t number, uint64_t length)
 {
-	uint64_t quota = store_settings(store->manager->setup->pipeline)->quota, size = journal_size(&store->journal);
-	uint64_t room = size < quota ? quota - size : 0, all, behind = 0, least;
+	uint64_t size = journal_size(&store->journal);
+	uint64_t room = size < store->quota ? store->quota - size : 0, all, behind = 0, least;
 	struct statvfs status;
 
 	for (size_t i = number + 1; i < store->count; i++)

@@ -59,7 +59,7 @@ struct store_stage {
 struct store {
 	struct manager *manager;
 	char *path;
-	uint64_t segment; /* bytes of one */
+	uint64_t segment, quota; /* bytes, of one and of all */
 	struct journal journal;
 	struct store_stage *stages; /* as in the pipeline */
 	size_t count;

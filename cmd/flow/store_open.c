@@ -255,6 +255,7 @@ void store_open(struct store *store, struct manager *manager)
 
 	*store = (struct store){
 		.manager = manager, .path = path, .segment = wanted.segment_size, .count = pipeline->count};
+	store->quota = settings->quota;
 	store->always = settings->fsync == FSYNC_ALWAYS;
 	store->stages = xcalloc(store->count, sizeof(*store->stages));
 	store->names = names_of(pipeline);

@@ -18,6 +18,7 @@ load lib
     cp "$ROOT/examples/sensors/flow.yaml" .
     SENSORS_PORT=$(free_port)
     export SENSORS_PORT SENSORS='--from 2026-11-01 --to 2026-11-01T12:00'
+    # shellcheck disable=SC2016 # jq's own
     pype-cron --every 1s --from 2026-11-01 --to 2026-11-01T12:00 |
         pype-jq -r 'range(3) as $n | "\(.time),s\($n)"' >expected
     start pype run >first.out 2>first.err

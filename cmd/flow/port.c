@@ -463,7 +463,7 @@ uint64_t port_unhandled(const struct port *port)
 
 bool port_answers(const struct port *port)
 {
-	return port->plan->paged && port_mode(port) != PORT_PLAIN && port_mode(port) != PORT_UNKNOWN;
+	return port->plan->paged && port_mode(port) != PORT_PLAIN;
 }
 
 bool port_input_ended(const struct port *port)

@@ -43,21 +43,31 @@ manager_of() {
 
 # replaced STAGE PID: the stage runs in another process than that.
 replaced() {
-    [ "$(pid_of "$1")" != "$2" ]
-    alive "$(pid_of "$1")"
+    local pid
+    pid=$(pid_of "$1")
+    [ "$pid" != "$2" ] && alive "$pid"
+}
+
+# runs STAGE: its process is alive.
+runs() {
+    local pid
+    pid=$(pid_of "$1")
+    [ -n "$pid" ] && alive "$pid"
 }
 
 # kill_stage STAGE: kill -9, and its successor runs.
 kill_stage() {
     local before
+    wait_for runs "$1"
     before=$(pid_of "$1")
     kill -9 "$before"
     wait_for replaced "$1" "$before"
 }
 
-# kill_manager STAGE: of its pipeline, and all is there again.
+# kill_manager STAGE: of its pipeline, and the stage is there again.
 kill_manager() {
     local before
+    wait_for runs "$1"
     before=$(pid_of "$1")
     kill -9 "$(manager_of "$1")"
     wait_for replaced "$1" "$before"

@@ -81,7 +81,7 @@ static void finish(struct child *child)
 {
 	if (child->starts > 0 && child->state != CHILD_WAIT)
 		manager_tell_end(child->manager, child);
-	finish_as(child, CHILD_WELL);
+	finish_as(child, poison_taken(child) ? CHILD_BADLY : CHILD_WELL);
 }
 
 static void lost(struct child *child)

@@ -58,6 +58,7 @@ static void pass_over(struct port *port, uint64_t at)
 	port->mark.in = at + length_at(port, at);
 	port->mark.in += port->mark.in < ring_head(port->in);
 	port->mark.lines++;
+	port->mark.bad++;
 	page_store(&port->page->taken, &port->mark);
 	page_store(&port->page->marks, &port->mark);
 	ring_release(port->in, port->plan->slot, port->mark.in);
@@ -108,4 +109,11 @@ void poison_note(struct child *child)
 	page->poisoned = at;
 	if (page->deaths >= POISON_DEATHS)
 		put_away(child, at);
+}
+
+bool poison_taken(const struct child *child)
+{
+	const struct port *port = child->port;
+
+	return port->page && port_mode(port) == PORT_LINES && port->mark.bad > 0;
 }

@@ -7,11 +7,16 @@
 #ifndef PYPE_FLOW_POISON_H
 #define PYPE_FLOW_POISON_H
 
+#include <stdbool.h>
+
 enum { POISON_DEATHS = 3 };
 
 struct child;
 
 /* To be called when a child has died, after port_died. Looks at its status. */
 void poison_note(struct child *child);
+
+/* Events were kept away from it, so all did not go well, and it does not know: for ack: lines. */
+bool poison_taken(const struct child *child);
 
 #endif

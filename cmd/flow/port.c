@@ -139,10 +139,11 @@ static void restore(struct port *port)
 	enum port_mode mode = port_mode(port);
 	struct page_marks *truth = mode == PORT_RINGS ? &port->page->marks : &port->page->taken;
 	struct page_marks *copy = mode == PORT_RINGS ? &port->page->taken : &port->page->marks;
-	struct page_mark mark;
+	struct page_mark mark = {0};
 
-	if (mode == PORT_PLAIN || !page_newest(truth, &mark))
+	if (mode == PORT_PLAIN || (!page_newest(truth, &mark) && mode != PORT_PIPES))
 		return;
+	/* Over pipes the newest mark may be one whose output has never arrived, and the first of all. */
 	page_store(copy, &mark);
 	/* What came of a whole batch counts once there is room for it. */
 	if (port->due == 0 || mode != PORT_EOF)

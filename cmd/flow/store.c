@@ -196,8 +196,12 @@ static void out_of_room(struct store *store, size_t number)
 		fail("%s: cannot write to its journal:", store->manager->setup->pipeline->name);
 	if (!store->full || number < store->lacking)
 		store->lacking = number;
-	if (!store->full) {
-		store->full = true;
+	if (!store->full)
+		store->full_since = moment_now();
+	store->full = true;
+	/* At once, and then not each time that a little room has come and gone. */
+	if (!store->full_told && (!store->was_full || moment_now() - store->full_since >= UNIT_S)) {
+		store->full_told = store->was_full = true;
 		manager_tell_full(store->manager, journal_size(&store->journal), true);
 	}
 	adopt_marks(store);
@@ -215,7 +219,9 @@ static bool append(struct store *store, uint16_t kind, size_t who, const struct 
 	}
 	if (store->full && who <= store->lacking) {
 		store->full = false;
-		manager_tell_full(store->manager, journal_size(&store->journal), false);
+		if (store->full_told)
+			manager_tell_full(store->manager, journal_size(&store->journal), false);
+		store->full_told = false;
 	}
 	return true;
 }

@@ -69,7 +69,9 @@ struct store {
 	bool gap; /* something is missing in it */
 	bool always; /* fsync: always */
 	bool settled; /* it is open, and the stages' memory is as it says */
-	bool full; /* there is no room, for what this stage has at least: that was said */
+	bool full; /* there is no room, for what stage `lacking` has at least */
+	bool full_told, was_full; /* that was said, now or before */
+	int64_t full_since; /* monotonic nanoseconds */
 	size_t lacking;
 	struct ev_timer again; /* to try once more, or to sync */
 };

@@ -332,7 +332,9 @@ static bool waits_for_mark(struct port *port)
 
 static bool has_room(struct port *port)
 {
-	return port->got.length < HELD || port_mode(port) == PORT_EOF ||
+	size_t held = port_mode(port) == PORT_EOF ? BATCH_HELD + HELD : HELD;
+
+	return port->got.length < held ||
 	       (port->got.length < LONGEST &&
 	        (waits_for_mark(port) || !memchr(port->got.data, '\n', port->got.length)));
 }
@@ -350,7 +352,7 @@ bool pump_take(struct port *port)
 		moved = true;
 		drop_repeated(port);
 		drop_overlong(port);
-		if (port->got.length >= HELD)
+		if (port->got.length >= HELD && port_mode(port) != PORT_EOF)
 			break;
 	}
 	take_marks(port);

@@ -333,6 +333,9 @@ static bool find_room(const struct move *move)
 	if (move->inlet->when_full != WHEN_FULL_BLOCK && (!ring_wait_reader(from, move->link->slot, ring_head(from)) ||
 	                                                  (holds_up(move) && !move->inlet->spill.full)))
 		return true;
+	/* Who holds what it has read is to let go of it. */
+	if (fits == 0)
+		bell_ring(move->inlet->port->bell);
 	return !ring_wait_writer(to, fits == 0 ? to->size : length > to->size / 4 ? length : to->size / 4);
 }
 

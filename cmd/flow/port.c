@@ -410,11 +410,16 @@ bool port_has_batch(const struct port *port)
 	return port->mark.in < ring_head(port->in);
 }
 
-void port_wake_all(struct port *port)
+void port_ring_readers(struct port *port)
 {
 	for (int i = 0; i < port->reader_count; i++)
 		if (port->readers[i] && port->readers[i]->bell >= 0)
 			bell_ring(port->readers[i]->bell);
+}
+
+void port_wake_all(struct port *port)
+{
+	port_ring_readers(port);
 	if (port->plan->in == IN_SHARED && manager_port(port->manager, port->plan->from)->bell >= 0)
 		bell_ring(manager_port(port->manager, port->plan->from)->bell);
 	manager_work_later(port->manager);

@@ -112,7 +112,8 @@ bool port_idle(const struct port *port);
 void port_wake_readers(struct port *port);
 void port_wake_writer(struct port *port);
 
-/* Rings the bells of all neighbours. */
+/* Rings the bells of all that share its output ring; of all neighbours. */
+void port_ring_readers(struct port *port);
 void port_wake_all(struct port *port);
 
 /* pump.c */

@@ -231,8 +231,12 @@ static bool put_allowed(struct port *port, size_t most)
 
 		if (n == SIZE_MAX)
 			fail("cannot make room for the output of stage '%s':", port->child->name);
-		if (n == 0 && ring_wait_writer(&port->out, wanted))
+		if (n == 0 && ring_wait_writer(&port->out, wanted)) {
+			/* Who holds what it has read is to let go of it. */
+			if (wanted == port->out.size)
+				port_ring_readers(port);
 			return false;
+		}
 		if (n > 0)
 			put(port, n);
 		most -= n;

@@ -224,7 +224,7 @@ END
     kill -TERM "$FLOW"
     wait_for has flow.err 'info: stopped before'
     local last stage
-    last=$(sed -n 's/.*stopped before //p' flow.err)
+    last=$(stopped_before p.source)
     for stage in slow jq csv; do
         kill_stage p.$stage
         grows out.csv

@@ -82,3 +82,8 @@ grows() {
 counts() {
     sed '1{/^[a-z]/d}' "$1" | cmp - <(seq "$2" "$3")
 }
+
+# stopped_before SOURCE: how far a source of the laboratory (numbers -v) says it came.
+stopped_before() {
+    sed -n "s/^$1: info: stopped before //p" flow.err | tail -n 1
+}

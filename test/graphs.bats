@@ -67,8 +67,8 @@ buffer: 4k
 pipelines:
   p:
     stages:
-      a: {run: numbers --to 1500 --every 1ms, ack: page}
-      b: {run: numbers --to 1500 --every 1ms, ack: page}
+      a: {run: numbers -v --every 1ms, ack: page}
+      b: {run: numbers -v --every 1ms, ack: page}
       a2: {run: "pype-jq -c '{time, of: .source}'", from: a}
       csv: {run: pype-csv -o out.csv time of source, from: [a2, b]}
 END
@@ -80,12 +80,14 @@ END
         grows out.csv
     done
     kill_manager p.csv
+    grows out.csv
+    kill -TERM "$FLOW"
     flow_ends 20
     [ "$status" -eq 0 ]
     sed -n 's/,p.a,$//p' out.csv >of_a
     sed -n 's/,,p.b$//p' out.csv >of_b
-    counts of_a 0 1499
-    counts of_b 0 1499
+    counts of_a 0 $(($(stopped_before p.a) - 1))
+    counts of_b 0 $(($(stopped_before p.b) - 1))
 }
 
 # events: of three names and of none.

@@ -121,7 +121,7 @@ static void retry(struct child *child)
 	const struct restart_policy *policy = &child->stage->settings.restart;
 	int64_t delay;
 
-	if (child_input_ended(child) && !(WIFSIGNALED(child->status) && port_answers(child->port))) {
+	if (child_ended_badly(child)) {
 		manager_tell_death(child->manager, child, -1, "it had read all its input and is not started again");
 		finish_as(child, CHILD_BADLY);
 		return;
@@ -184,8 +184,12 @@ static void start_batch(struct child *child)
 /* It died while the pipeline drains: one more start, for what is still in its pipe. */
 static void once(struct child *child)
 {
-	if (child->source || child->last_start || child_input_ended(child) ||
-	    child->stage->settings.restart.mode == RESTART_NEVER) {
+	int64_t now = moment_now(), delay;
+
+	/* One of which it is known what it has handled may come back as often as else; another could begin in the middle each time. */
+	delay = restart_delay(&child->restart, &child->stage->settings.restart, child->started, now, moment_random());
+	if (child->source || (child->last_start && !port_answers(child->port)) || delay < 0 ||
+	    child_ended_badly(child)) {
 		lost(child);
 		return;
 	}

@@ -22,6 +22,11 @@ bool child_input_ended(const struct child *child)
 	return (readiness(child->in, POLLIN) & (POLLIN | POLLHUP)) == POLLHUP;
 }
 
+bool child_ended_badly(const struct child *child)
+{
+	return child_input_ended(child) && !(WIFSIGNALED(child->status) && port_answers(child->port));
+}
+
 bool child_reader_gone(const struct child *child)
 {
 	if (child->port->out.shared)

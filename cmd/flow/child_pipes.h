@@ -9,6 +9,9 @@
 /* All input is handled and none can come: starting again would only see the end of it. */
 bool child_input_ended(const struct child *child);
 
+/* … and there is nothing to be gained by that. One that answers and was killed may have had something left to do. */
+bool child_ended_badly(const struct child *child);
+
 /* Whoever reads the child's output has gone for good. */
 bool child_reader_gone(const struct child *child);
 

@@ -78,7 +78,7 @@ int inlet_init(struct inlet *inlet, struct port *port, struct port *ports, const
 
 		if (&ports[planned->to] == port)
 			inlet->links[inlet->count++] = (struct inlet_link){
-				.from = &ports[planned->from], .slot = planned->slot, .event = planned->event};
+				.from = &ports[planned->from], .slot = planned->slot, .all = planned->all};
 	}
 	return 0;
 }
@@ -118,7 +118,7 @@ void inlet_go_on(struct inlet *inlet, const struct store_stage *stage)
 {
 	bool fresh = atomic_load(&inlet->notes->sequence) == 0;
 
-	if (inlet->count == 1 && !inlet->links[0].event) {
+	if (inlet->count == 1 && inlet->links[0].all) {
 		if (!fresh)
 			return;
 		inlet->note.from[0] = inlet->note.to = stage->mark.in;
@@ -142,9 +142,9 @@ void inlet_free(struct inlet *inlet)
 		if (inlet->links[i].reads_disk)
 			backlog_free(&inlet->links[i].backlog);
 	spill_free(&inlet->spill, !inlet->port->manager->afresh);
-	if (message_hidden(&inlet->strange))
+	if (message_hidden(&inlet->said))
 		message_error("%s: %llu lines in all that are not events", inlet->port->child->name,
-		              (unsigned long long)inlet->strange.count);
+		              (unsigned long long)inlet->said.count);
 	dead_letters_free(&inlet->letters);
 	free(inlet->letters_path);
 	free(inlet->links);

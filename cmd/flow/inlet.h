@@ -33,7 +33,7 @@ struct store_stage;
 
 struct inlet_note {
 	uint64_t to; /* position in the own ring */
-	uint64_t dropped; /* events, so far */
+	uint64_t dropped, strange; /* events, and lines that are none where they are chosen by name, so far */
 	uint64_t from[MANIFEST_EDGES]; /* positions in the writers' */
 	uint64_t spilled[MANIFEST_EDGES]; /* so far they are on disk; not more than from: nothing is */
 };
@@ -47,7 +47,7 @@ struct inlet_notes {
 struct inlet_link {
 	struct port *from;
 	unsigned slot; /* of its ring */
-	const char *event; /* NULL: all */
+	bool all; /* else those that the stage's edges from there name */
 	bool ended; /* nothing more will come from there */
 	bool reads_disk; /* backlog is in use */
 	struct backlog backlog;
@@ -66,7 +66,7 @@ struct inlet {
 	size_t again_count, again_next;
 	char *letters_path;
 	struct dead_letters letters; /* lines that are no events, where events are chosen */
-	struct message_limit strange; /* … and that is said */
+	struct message_limit said; /* … and that is said */
 };
 
 /* 0, or -1: errno. */

@@ -40,19 +40,29 @@ static size_t line_length(const struct move *move)
 
 /* Choosing. */
 
-/* Once, where several links choose from the same writer. */
 static void put_away(struct inlet *inlet, const struct inlet_link *link, const char *line, size_t length)
 {
 	static const char reason[] = "not an event, and events are chosen by their name";
 
-	for (const struct inlet_link *before = inlet->links; before < link; before++)
-		if (before->from == link->from && before->event)
-			return;
-	if (message_pass(&inlet->strange))
+	inlet->note.strange++;
+	if (message_pass(&inlet->said))
 		message_error("%s: from '%s': %s", inlet->port->child->name, link->from->child->stage->name, reason);
 	if (dead_letters_add(&inlet->letters, reason, 0, PAGE_NOWHERE, line, length) < 0)
 		message_error("%s: cannot write to the dead letters '%s':", inlet->port->child->name,
 		              inlet->letters.path);
+}
+
+/* One of the edges from that writer has this name. */
+static bool is_named(const struct inlet *inlet, const struct inlet_link *link, const struct json_span *name)
+{
+	const struct manifest_stage *stage = inlet->port->child->stage;
+	size_t writer = (size_t)(link->from - inlet->port->manager->ports);
+
+	for (size_t i = 0; i < stage->from_count; i++)
+		if (stage->from[i].stage == writer && stage->from[i].event &&
+		    json_string_is(name->at, name->length, stage->from[i].event, strlen(stage->from[i].event)))
+			return true;
+	return false;
 }
 
 static bool is_blank(const char *line, size_t length)
@@ -68,7 +78,7 @@ static bool is_wanted(struct inlet *inlet, const struct inlet_link *link, const 
 	struct json_span span;
 	struct json_result result;
 
-	if (!link->event)
+	if (link->all)
 		return true;
 	if (is_blank(line, length))
 		return false;
@@ -77,7 +87,7 @@ static bool is_wanted(struct inlet *inlet, const struct inlet_link *link, const 
 			put_away(inlet, link, line, length);
 		return false;
 	}
-	return span.kind == JSON_STRING && json_string_is(span.at, span.length, link->event, strlen(link->event));
+	return span.kind == JSON_STRING && is_named(inlet, link, &span);
 }
 
 /* What has been moved is noted, and then to be seen. False: the journal has no room for that: nothing was moved. */
@@ -219,7 +229,7 @@ static void move_block(struct move *move)
 /* False: there is no room for the line at move->from. */
 static bool move_lines(struct move *move)
 {
-	if (!move->link->event)
+	if (move->link->all)
 		move_block(move);
 	while (move->from < move->end) {
 		const char *line = at(move);

@@ -287,6 +287,25 @@ int journal_release(struct journal *journal, uint64_t segment)
 	return 0;
 }
 
+int journal_remove(struct journal *journal, uint64_t segment)
+{
+	size_t i = journal_segment_at(journal, segment);
+	char name[JOURNAL_NAME];
+
+	if (i + 1 >= journal->count || journal->segments[i].ordinal != segment)
+		return 0;
+	if (journal_sync(journal) < 0)
+		return -1;
+	journal_name(name, segment);
+	if (unlinkat(journal->directory, name, 0) < 0 && errno != ENOENT)
+		return -1;
+	journal->size -= journal->segments[i].size;
+	journal->count--;
+	memmove(journal->segments + i, journal->segments + i + 1, (journal->count - i) * sizeof(*journal->segments));
+	journal_reserve(journal);
+	return 0;
+}
+
 bool journal_synced(const struct journal *journal, struct journal_place place)
 {
 	return journal->settings.policy == JOURNAL_NEVER || journal_compare(place, journal->synced) < 0;
@@ -301,6 +320,13 @@ int64_t journal_due(const struct journal *journal, int64_t now)
 	if (journal->settings.policy == JOURNAL_ALWAYS || passed >= journal->settings.interval)
 		return 0;
 	return journal->settings.interval - passed;
+}
+
+bool journal_has(const struct journal *journal, uint64_t segment)
+{
+	size_t i = journal_segment_at(journal, segment);
+
+	return i < journal->count && journal->segments[i].ordinal == segment;
 }
 
 uint64_t journal_size(const struct journal *journal)

@@ -67,6 +67,7 @@ struct journal_settings {
 	 * the next attempt. May be NULL.
 	 */
 	int (*begun)(void *context);
+	bool gaps; /* segments may be missing in between: journal_remove is used, and the caller knows what he needs */
 	void *context;
 };
 
@@ -141,6 +142,11 @@ int journal_turn(struct journal *journal);
  */
 int journal_release(struct journal *journal, uint64_t segment);
 
+/*
+ * Deletes one segment, after a sync, wherever it is; not the newest one. With settings.gaps it is no damage that it is missing.
+ */
+int journal_remove(struct journal *journal, uint64_t segment);
+
 /* What was appended is on disk when it returns 0. Failed once is failed for good, as for all further appends. */
 int journal_sync(struct journal *journal);
 /* Whether the record at a place is on disk, as far as the policy wants it. */
@@ -148,6 +154,8 @@ bool journal_synced(const struct journal *journal, struct journal_place place);
 /* Nanoseconds until the policy wants a journal_sync, 0: now, -1: there is no need. now is moment_now()'s. */
 int64_t journal_due(const struct journal *journal, int64_t now);
 
+/* There is a segment with this ordinal. */
+bool journal_has(const struct journal *journal, uint64_t segment);
 /* Bytes of all segments. */
 uint64_t journal_size(const struct journal *journal);
 /* Where the oldest record is, and where the next one would be (or the beginning of a segment that is yet to begin). */

@@ -107,7 +107,7 @@ static int recover(struct journal_reader *reader, size_t i)
 	bool known = next && next->head.previous == segment->ordinal;
 	uint64_t wanted = known ? next->head.previous_end : segment->size, start = sizeof(struct journal_head);
 
-	if (i > 0 && segment->head.previous > segment[-1].ordinal)
+	if (i > 0 && segment->head.previous > segment[-1].ordinal && !journal->settings.gaps)
 		journal_damage_add(&journal->damage, segment->head.previous, 0, 0);
 	if (recover_records(reader, segment, wanted < segment->size ? wanted : segment->size) < 0)
 		return -1;
@@ -120,7 +120,7 @@ static int recover(struct journal_reader *reader, size_t i)
 	if (segment->head.ordinal == 0 && segment->size >= start && (next || segment->end > start) &&
 	    !(known && wanted == start))
 		journal_damage_add(&journal->damage, segment->ordinal, 0, start);
-	if (next && segment->end < wanted)
+	if (next && segment->end < wanted && (known || !journal->settings.gaps))
 		journal_damage_add(&journal->damage, segment->ordinal, segment->end, wanted);
 	return 0;
 }

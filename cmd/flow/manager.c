@@ -299,6 +299,9 @@ int manager_run(const struct manager_setup *setup)
 	ev_io_stop(EV_DEFAULT_ & manager.channel);
 	ev_signal_stop(EV_DEFAULT_ & manager.term);
 	orphans_end();
+	for (size_t i = 0; i < manager.inlet_count; i++)
+		if (manager.inlets[i].note.strange > 0 && manager.worst == CHILD_WELL)
+			manager.worst = CHILD_BADLY;
 	manager_free(&manager);
 	ev_loop_destroy(EV_DEFAULT);
 	return (int)ends[manager.worst];

@@ -4,7 +4,7 @@
 
 #include "common/memory.h"
 
-enum { LEAST_RING = 64 << 10, DURABLE_RING = 256 << 10, ANSWERED_RING = 256 << 10 };
+enum { LEAST_RING = 64 << 10, DURABLE_RING = 256 << 10, DURABLE_QUOTA = 64 << 20, ANSWERED_RING = 256 << 10 };
 
 static size_t count_readers(const struct manifest_pipeline *pipeline, size_t stage)
 {
@@ -55,7 +55,9 @@ static void choose_out(struct plan *plan, const struct manifest_pipeline *pipeli
 	size_t readers = count_readers(pipeline, number);
 
 	planned->out = OUT_RING;
-	planned->out_size = plan->durable ? DURABLE_RING : LEAST_RING;
+	planned->out_size = LEAST_RING;
+	if (plan->durable && settings->quota >= DURABLE_QUOTA)
+		planned->out_size = DURABLE_RING;
 	if (readers == 0 && settings->delivery == DELIVERY_FAST && !plan->durable)
 		planned->out = OUT_INHERITED;
 	if (readers == 0) {
@@ -63,6 +65,15 @@ static void choose_out(struct plan *plan, const struct manifest_pipeline *pipeli
 		planned->slots = 1;
 		planned->out_size = settings->buffer;
 	}
+}
+
+/* Those to a stage are side by side, and the newest are its. */
+static bool has_link(const struct plan *plan, size_t from, size_t to)
+{
+	for (size_t i = plan->link_count; i-- > 0 && plan->links[i].to == to;)
+		if (plan->links[i].from == from)
+			return true;
+	return false;
 }
 
 /* Gives the readers their slots. */
@@ -79,6 +90,8 @@ static void join(struct plan *plan, const struct manifest_pipeline *pipeline, si
 			writer->out = OUT_PIPE;
 			return;
 		}
+		if (has_link(plan, stage->from[j].stage, number))
+			continue;
 		if (here && buffer_of(stage) > writer->out_size)
 			writer->out_size = buffer_of(stage);
 		if (planned->in == IN_SHARED) {
@@ -89,7 +102,7 @@ static void join(struct plan *plan, const struct manifest_pipeline *pipeline, si
 			.from = stage->from[j].stage,
 			.to = number,
 			.slot = writer->slots++,
-			.event = stage->from[j].event,
+			.all = !stage->from[j].event,
 		};
 	}
 }

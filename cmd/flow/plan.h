@@ -32,11 +32,11 @@ struct plan_stage {
 	uint64_t in_size, out_size; /* of the rings, IN_OWN and OUT_RING */
 };
 
-/* What the manager moves from one ring to another. */
+/* What the manager moves from one ring to another: one for each two stages, however many edges there are, so that order is kept. */
 struct plan_link {
 	size_t from, to;
 	unsigned slot; /* of the ring of `from` */
-	const char *event; /* borrowed from the manifest; NULL: all */
+	bool all; /* else those events that the edges from there to here name */
 };
 
 struct plan {

@@ -338,9 +338,8 @@ static bool has_room(struct port *port)
 {
 	size_t held = port_mode(port) == PORT_EOF ? BATCH_HELD + HELD : HELD;
 
-	return port->got.length < held ||
-	       (port->got.length < LONGEST &&
-	        (waits_for_mark(port) || !memchr(port->got.data, '\n', port->got.length)));
+	return port->got.length < held || (port->got.length < LONGEST &&
+	                                   (waits_for_mark(port) || !memchr(port->got.data, '\n', port->got.length)));
 }
 
 bool pump_take(struct port *port)

@@ -189,6 +189,41 @@ static void adopt_marks(struct store *store)
 	}
 }
 
+static bool is_needed(const struct store *store, uint64_t segment)
+{
+	for (size_t i = 0; i < store->count; i++) {
+		const struct store_stage *stage = &store->stages[i];
+
+		for (size_t j = 0; j < stage->held_count; j++)
+			if (stage->held[j].segment == segment)
+				return true;
+		for (size_t j = 0; j < stage->route_count; j++)
+			if (stage->routes[j].segment == segment)
+				return true;
+	}
+	return false;
+}
+
+/* Removes all segments that nobody needs, wherever they are: one old event is not to keep all that came after it. */
+static void make_room(struct store *store)
+{
+	struct journal *journal = &store->journal;
+	uint64_t newest = journal_end(journal).segment, first;
+	bool any = false;
+
+	first_needed(store);
+	first = journal_first(journal).segment;
+	for (uint64_t i = first; i <= newest && !any; i++)
+		any = journal_has(journal, i) && !is_needed(store, i);
+	/* What was in them of marks stands in the checkpoint of a new one. */
+	if (!any || journal_turn(journal) < 0)
+		return;
+	for (uint64_t i = first; i <= newest; i++)
+		if (journal_has(journal, i) && !is_needed(store, i) && journal_remove(journal, i) < 0)
+			message_warning("%s: cannot remove what is handled from its journal:",
+			                store->manager->setup->pipeline->name);
+}
+
 /* There is no room, on the disk or in the quota: what is handled already goes, if there is any. */
 static void out_of_room(struct store *store, size_t number)
 {
@@ -205,8 +240,7 @@ static void out_of_room(struct store *store, size_t number)
 		manager_tell_full(store->manager, journal_size(&store->journal), true);
 	}
 	adopt_marks(store);
-	if (first_needed(store) > journal_first(&store->journal).segment && journal_turn(&store->journal) == 0)
-		release(store);
+	make_room(store);
 	wake_me(store, try_again);
 }
 

@@ -202,7 +202,7 @@ static bool has_unhandled(const struct store *store)
 /* Small ones where there is little room, so that what is handled can go piece by piece. */
 static uint64_t segment_size(const char *path, uint64_t quota)
 {
-	enum { PIECES = 16, LEAST = 256 << 10 };
+	enum { PIECES = 16, LEAST = 64 << 10 };
 	struct statvfs status;
 	uint64_t room = quota;
 
@@ -247,6 +247,7 @@ void store_open(struct store *store, struct manager *manager)
 		.policy = policies[settings->fsync],
 		.quota = settings->quota,
 		.segment_size = segment_size(manager->setup->state, settings->quota),
+		.gaps = true,
 		.found = on_found,
 		.begun = on_begun,
 		.context = store,

@@ -1,5 +1,5 @@
 # pype: build, test, install. Adding a program does not touch this file:
-#   cmd/GROUP/NAME.c or the folder cmd/GROUP/NAME/ is the program pype-NAME, cmd/flow/ is pype.
+#   cmd/GROUP/NAME.c or the folder cmd/GROUP/NAME/ is the program pype-NAME, cmd/flow/ and its folders are pype.
 
 VERSION = 0.1.0
 PREFIX  = /usr/local
@@ -75,7 +75,7 @@ $(BIN)/$(1): $(patsubst %.c,$(BUILD)/%.o,$(2)) $(BUILD)/libcommon.a
 endef
 $(foreach t,$(TOOLS),$(eval $(call program,pype-$(basename $(notdir $(t))),$(t))))
 $(foreach f,$(FOLDERS),$(eval $(call program,pype-$(notdir $(f)),$(wildcard $(f)/*.c))))
-$(eval $(call program,pype,$(wildcard cmd/flow/*.c)))
+$(eval $(call program,pype,$(wildcard cmd/flow/*.c cmd/flow/*/*.c)))
 
 # Test programs: one C file each, linked with common/ (and what its first line names: "// with: FILE...").
 SOURCES = $(wildcard common/*.[ch] cmd/*/*.[ch] cmd/*/*/*.[ch] test/*/*.h)

@@ -540,7 +540,7 @@ END
     [ "$(id -u)" != 0 ] || settings+=('user: nobody' 'user: "nobody:nogroup"')
     echo secret >secret
     # None is forgotten here.
-    for key in $(sed -n 's/^\t{"\([a-z_]*\)".*/\1/p' "$ROOT/cmd/flow/settings.c"); do
+    for key in $(sed -n 's/^\t{"\([a-z_]*\)".*/\1/p' "$ROOT/cmd/flow/manifest/settings.c"); do
         [ "$key" != user ] || continue
         [[ "${settings[*]}" =~ (^|[ {])$key: ]] || { echo "$key is not tried"; false; }
     done

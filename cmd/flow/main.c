@@ -6,8 +6,8 @@
 #include <unistd.h>
 
 #include "cmd/flow/command.h"
-#include "cmd/flow/run.h"
-#include "cmd/flow/tools.h"
+#include "cmd/flow/run/run.h"
+#include "cmd/flow/manifest/tools.h"
 #include "common/memory.h"
 #include "common/message.h"
 #include "common/text.h"

@@ -1,4 +1,4 @@
-// with: cmd/flow/manifest.c cmd/flow/settings.c cmd/flow/edges.c cmd/flow/rules.c cmd/flow/host.c cmd/flow/schema.c cmd/flow/document.c cmd/flow/node.c cmd/flow/mistakes.c cmd/flow/shell.c cmd/flow/program.c cmd/flow/scanner.c cmd/flow/restart.c common/text.c common/memory.c common/message.c common/option.c common/unit.c -lyaml
+// with: cmd/flow/manifest/manifest.c cmd/flow/manifest/settings.c cmd/flow/manifest/edges.c cmd/flow/manifest/rules.c cmd/flow/manifest/host.c cmd/flow/manifest/schema.c cmd/flow/manifest/document.c cmd/flow/manifest/node.c cmd/flow/manifest/mistakes.c cmd/flow/manifest/shell.c cmd/flow/manifest/program.c cmd/flow/manifest/scanner.c cmd/flow/manager/restart.c common/text.c common/memory.c common/message.c common/option.c common/unit.c -lyaml
 /*
  * manifest: any text. Whatever is said of it has a place in it; what is accepted is a graph of stages with all they need.
  */
@@ -9,8 +9,8 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "cmd/flow/manifest.h"
-#include "cmd/flow/settings.h"
+#include "cmd/flow/manifest/manifest.h"
+#include "cmd/flow/manifest/settings.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -1,4 +1,4 @@
-// with: cmd/flow/shell.c cmd/flow/program.c cmd/flow/scanner.c common/text.c common/memory.c common/message.c
+// with: cmd/flow/manifest/shell.c cmd/flow/manifest/program.c cmd/flow/manifest/scanner.c common/text.c common/memory.c common/message.c
 /*
  * shell: any text. The parts lie in it, in order, are not empty, and cutting a part again gives that part alone.
  */
@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cmd/flow/shell.h"
+#include "cmd/flow/manifest/shell.h"
 #include "common/memory.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

@@ -13,7 +13,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "cmd/flow/journal.h"
+#include "cmd/flow/journal/journal.h"
 #include "common/memory.h"
 #include "common/message.h"
 #include "test/unit/tap.h"

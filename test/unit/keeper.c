@@ -139,7 +139,7 @@ static void wake_all(const struct flow *flow)
 		bell_ring(flow->bells[i]);
 }
 
-/* As restore() in cmd/flow/port.c. */
+/* As restore() in cmd/flow/manager/port.c. */
 static void restore(struct flow *flow, int i)
 {
 	struct page_mark mark;

@@ -1,4 +1,4 @@
-// with: cmd/flow/manifest.c cmd/flow/settings.c cmd/flow/edges.c cmd/flow/rules.c cmd/flow/host.c cmd/flow/schema.c cmd/flow/document.c cmd/flow/node.c cmd/flow/mistakes.c cmd/flow/shell.c cmd/flow/program.c cmd/flow/scanner.c cmd/flow/restart.c
+// with: cmd/flow/manifest/manifest.c cmd/flow/manifest/settings.c cmd/flow/manifest/edges.c cmd/flow/manifest/rules.c cmd/flow/manifest/host.c cmd/flow/manifest/schema.c cmd/flow/manifest/document.c cmd/flow/manifest/node.c cmd/flow/manifest/mistakes.c cmd/flow/manifest/shell.c cmd/flow/manifest/program.c cmd/flow/manifest/scanner.c cmd/flow/manager/restart.c
 /*
  * manifest: what a text becomes: defaults, inheritance, names, order, places.
  */
@@ -8,7 +8,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "cmd/flow/manifest.h"
+#include "cmd/flow/manifest/manifest.h"
 #include "common/message.h"
 #include "common/text.h"
 #include "common/unit.h"

@@ -1,4 +1,4 @@
-// with: cmd/flow/notify.c cmd/flow/moment.c
+// with: cmd/flow/run/notify.c cmd/flow/manager/moment.c
 /*
  * notify: what is sent, to which kind of address; how often the watchdog is due.
  */
@@ -8,8 +8,8 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "cmd/flow/moment.h"
-#include "cmd/flow/notify.h"
+#include "cmd/flow/manager/moment.h"
+#include "cmd/flow/run/notify.h"
 #include "common/message.h"
 #include "common/unit.h"
 #include "test/unit/tap.h"

@@ -1,8 +1,8 @@
-// with: cmd/flow/plan.c
+// with: cmd/flow/manager/plan.c
 /*
  * plan: how stages are joined.
  */
-#include "cmd/flow/plan.h"
+#include "cmd/flow/manager/plan.h"
 #include "test/unit/tap.h"
 
 static void test_chain(struct tap *tap)

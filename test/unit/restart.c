@@ -1,8 +1,8 @@
-// with: cmd/flow/restart.c
+// with: cmd/flow/manager/restart.c
 /*
  * The restart policy: when a dead child may start again.
  */
-#include "cmd/flow/restart.h"
+#include "cmd/flow/manager/restart.h"
 
 #include "common/unit.h"
 #include "test/unit/tap.h"

@@ -1,11 +1,11 @@
-// with: cmd/flow/shell.c cmd/flow/program.c cmd/flow/scanner.c
+// with: cmd/flow/manifest/shell.c cmd/flow/manifest/program.c cmd/flow/manifest/scanner.c
 /*
  * shell: where texts are cut, what the stages are called after, what is refused and where.
  */
 #include <stdlib.h>
 #include <string.h>
 
-#include "cmd/flow/shell.h"
+#include "cmd/flow/manifest/shell.h"
 #include "test/unit/tap.h"
 
 /* The parts, each between < and >; or the mistake's offset and words, "?" in front if sh would take the text. */

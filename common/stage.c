@@ -141,7 +141,6 @@ void stage_open(struct stage *stage)
 	} else {
 		line_writer_init(&stage->out, STDOUT_FILENO);
 	}
-	stage->event.spans = xcalloc(stage->want.slots, sizeof(*stage->event.spans));
 }
 
 const void *stage_resumed(const struct stage *stage, size_t *length)
@@ -286,10 +285,18 @@ static bool next_line(struct stage *stage, enum line_status (*read_line)(struct 
 	}
 }
 
+static void make_span_room(struct stage *stage)
+{
+	stage->event.spans = xreallocarray(stage->event.spans, stage->want.slots, sizeof(*stage->event.spans));
+	stage->span_room = stage->want.slots;
+}
+
 static bool scan(struct stage *stage)
 {
 	struct event *event = &stage->event;
 
+	if (stage->want.slots > stage->span_room)
+		make_span_room(stage);
 	if (!json_scan(event->line, event->length, &stage->want, event->spans, stage->ask, &event->json)) {
 		stage_bad(stage, "not JSON: %s at column %zu", event->json.error, event->json.at + 1);
 		return false;
@@ -305,7 +312,7 @@ void stage_rescan(struct stage *stage)
 {
 	struct event *event = &stage->event;
 
-	event->spans = xreallocarray(event->spans, stage->want.slots, sizeof(*event->spans));
+	make_span_room(stage);
 	json_scan(event->line, event->length, &stage->want, event->spans, stage->ask, &event->json);
 }
 

@@ -47,7 +47,7 @@ struct event {
 };
 
 struct stage {
-	/* to be set between stage_options and stage_open */
+	/* to be set between stage_options and stage_open; want before the first stage_next */
 	struct json_want want; /* the members to find; owned: stage_close frees it */
 	int ask; /* for json_scan: JSON_FACTS or 0 */
 	bool blank_lines; /* stage_next_line gives empty lines, too */
@@ -75,6 +75,7 @@ struct stage {
 	struct message_limit limit;
 	struct keeper keeper;
 	uint64_t poison; /* of the page */
+	size_t span_room; /* of event.spans */
 	bool let_go; /* it held more than the input ring has room for, and that was said */
 	bool in_long_line; /* of a line over the limit, a part is in the dead letters */
 };

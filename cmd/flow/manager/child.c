@@ -161,8 +161,13 @@ static void ended_last(struct child *child)
 
 static void last(struct child *child)
 {
+	int64_t now = moment_now();
+
+	/* However often it is started meanwhile. */
+	if (child->last_until == 0)
+		child->last_until = now + child->stage->settings.stop_timeout;
 	child->state = CHILD_LAST;
-	set_timer(child, seconds(child->stage->settings.stop_timeout));
+	set_timer(child, child->last_until > now ? seconds(child->last_until - now) : 0);
 }
 
 static void start_last(struct child *child)
@@ -188,7 +193,7 @@ static void once(struct child *child)
 
 	/* One of which it is known what it has handled may come back as often as else; another could begin in the middle each time. */
 	delay = restart_delay(&child->restart, &child->stage->settings.restart, child->started, now, moment_random());
-	if (child->source || (child->last_start && !port_answers(child->port)) || delay < 0 ||
+	if (child->source || (child->last_start && !port_has_answered(child->port)) || delay < 0 ||
 	    child_ended_badly(child)) {
 		lost(child);
 		return;

@@ -96,6 +96,7 @@ struct child {
 	bool asked; /* the last one was sent a signal from here */
 	bool source;
 	bool drains; /* the pipeline began to drain while this one was to be replaced */
+	int64_t last_until; /* it is told to end then, monotonic nanoseconds; 0: it does not end yet */
 	bool last_start; /* it was started once more while the pipeline drains */
 	uint64_t starts;
 	int64_t started; /* monotonic nanoseconds */

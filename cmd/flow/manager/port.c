@@ -472,6 +472,11 @@ bool port_answers(const struct port *port)
 	return port->plan->paged && port_mode(port) != PORT_PLAIN;
 }
 
+bool port_has_answered(const struct port *port)
+{
+	return port_answers(port) && port_mode(port) != PORT_UNKNOWN;
+}
+
 bool port_input_ended(const struct port *port)
 {
 	int unread = 0;

@@ -102,6 +102,8 @@ bool port_lost_reader(struct port *port, unsigned slot);
 
 /* What it has handled is known: one that is killed at its end can be started again, to find that there is nothing left. */
 bool port_answers(const struct port *port);
+/* It is sure that it does: it has the page, or is declared so. */
+bool port_has_answered(const struct port *port);
 /* The input has ended and all of it was handled; bytes that were not. */
 bool port_input_ended(const struct port *port);
 uint64_t port_unhandled(const struct port *port);

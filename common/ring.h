@@ -10,7 +10,7 @@
  * RING_PADDING readable bytes. A line that is longer than the area moves the ring, once it is empty, to a larger one, and
  * back later: memory is bounded by what lines need, and lines are never cut. RING_MOST is the longest line.
  *
- * Nobody spins, and no system call is made while both sides are busy: who has to wait says so in the ring, looks once more,
+ * No system call is made while both sides are busy: who has to wait says so in the ring, looks once more,
  * and waits for its bell (an eventfd, page.h); the other side rings it. Whoever dies owes its neighbours a bell, which
  * the manager rings for it.
  */

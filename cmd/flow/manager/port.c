@@ -55,10 +55,22 @@ enum page_part port_part(const struct port *port)
 }
 
 /* For the flow process. */
+static enum page_ask wanted_ask(const struct port *port)
+{
+	const struct plan *plan = &port->manager->setup->plumbing->plan;
+
+	/* One that keeps the page over its pipes has no other way to be heard of when it marks without output. */
+	if (plan->durable || (port->child->stage->settings.ack == ACK_PAGE && !attached(port)))
+		return PAGE_ASK_MARKS;
+	return plan->sync ? PAGE_ASK_IDLE : PAGE_ASK_NOTHING;
+}
+
 static void note_part(struct port *port)
 {
 	uint32_t part = port_part(port);
 
+	if (attached(port) && atomic_load_explicit(&port->page->ask, memory_order_relaxed) != wanted_ask(port))
+		atomic_store(&port->page->ask, wanted_ask(port));
 	if (port->page && port->page->ack != part)
 		atomic_store_explicit((_Atomic uint32_t *)&port->page->ack, part, memory_order_relaxed);
 }
@@ -284,13 +296,10 @@ int port_prepare(struct port *port)
 		ev_io_start(EV_DEFAULT_ & port->bell_ready);
 		bell_ring(port->bell);
 	}
-	/* One that keeps the page over its pipes has no other way to be heard of when it marks without output. */
-	atomic_store(&page->ask, plan->durable || port->child->stage->settings.ack == ACK_PAGE ? PAGE_ASK_MARKS
-	                         : plan->sync                                                  ? PAGE_ASK_IDLE
-	                                                                                       : PAGE_ASK_NOTHING);
+	atomic_store(&page->keeps, PAGE_NOT);
+	atomic_store(&page->ask, wanted_ask(port));
 	/* One that dies before it has begun with an event does not die of the one its predecessor had. */
 	atomic_store(&page->handling, PAGE_NOWHERE);
-	atomic_store(&page->keeps, PAGE_NOT);
 	atomic_store(&page->flags,
 	             (plan->sync ? PAGE_SYNC : 0) | (atomic_load(&page->marks.sequence) > 0 ? PAGE_RESUMED : 0));
 	return 0;

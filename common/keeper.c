@@ -125,16 +125,6 @@ static void ring_readers(struct keeper *keeper)
 		bell_ring(keeper->page->out_bells[i]);
 }
 
-static uint64_t count_lines(const char *bytes, size_t length)
-{
-	const char *end = bytes + length;
-	uint64_t lines = 0;
-
-	for (; (bytes = memchr(bytes, '\n', (size_t)(end - bytes))); bytes++)
-		lines++;
-	return lines;
-}
-
 int keeper_put(struct keeper *keeper, const char *bytes, size_t length, uint64_t lines, bool whole)
 {
 	bool waited = false;
@@ -162,7 +152,7 @@ int keeper_put(struct keeper *keeper, const char *bytes, size_t length, uint64_t
 		if (all) {
 			take_next(keeper);
 		} else {
-			uint64_t part = n == length ? lines : count_lines(bytes, n);
+			uint64_t part = n == length ? lines : ring_lines(bytes, n);
 
 			keeper->mark.skip += part;
 			lines -= part;

@@ -174,6 +174,16 @@ size_t ring_portion(struct ring *ring, const char *bytes, size_t length, size_t 
 	}
 }
 
+uint64_t ring_lines(const char *bytes, size_t length)
+{
+	const char *end = bytes + length;
+	uint64_t lines = 0;
+
+	for (; (bytes = memchr(bytes, '\n', (size_t)(end - bytes))); bytes++)
+		lines++;
+	return lines;
+}
+
 void ring_publish(struct ring *ring, uint64_t head)
 {
 	/* Before the flag of whoever waits is looked at, everybody must see the head: see ring_wait_…. */

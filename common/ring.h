@@ -109,6 +109,9 @@ int ring_fit(struct ring *ring, size_t length);
  */
 size_t ring_portion(struct ring *ring, const char *bytes, size_t length, size_t *wanted);
 
+/* How many lines end in these bytes. */
+uint64_t ring_lines(const char *bytes, size_t length);
+
 /*
  * Publishing and giving back. True: the other side waits (its flag is taken back), ring its bell. The writer asks for
  * each of its readers; a reader for the writer.

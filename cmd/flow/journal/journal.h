@@ -121,6 +121,9 @@ int journal_open(struct journal *journal, const struct journal_settings *setting
 /* Syncs what was appended, as far as the policy wants it, and lets go of the directory. */
 void journal_close(struct journal *journal);
 
+/* Removes a journal that is not open, and its directory. Best effort. */
+void journal_discard(const char *path);
+
 /*
  * Appends a record that is the parts one after the other, by one system call; place (may be NULL) is where it begins.
  * When it fails nothing of the record is in the journal. ENOSPC: disk or quota is full (or RLIMIT_FSIZE is reached

@@ -237,3 +237,16 @@ void journal_close(struct journal *journal)
 		journal_sync(journal);
 	drop(journal);
 }
+
+void journal_discard(const char *path)
+{
+	DIR *directory = opendir(path);
+	struct dirent *entry;
+
+	while (directory && (entry = readdir(directory)))
+		if (entry->d_name[0] != '.')
+			unlinkat(dirfd(directory), entry->d_name, 0);
+	if (directory)
+		closedir(directory);
+	rmdir(path);
+}

@@ -1,6 +1,5 @@
 #include "cmd/flow/journal/spill.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <libgen.h>
 #include <stdlib.h>
@@ -16,25 +15,12 @@ void spill_init(struct spill *spill, char *path, uint64_t quota)
 	*spill = (struct spill){.path = path, .quota = quota};
 }
 
-static void remove_files(const char *path)
-{
-	DIR *directory = opendir(path);
-	struct dirent *entry;
-
-	while (directory && (entry = readdir(directory)))
-		if (entry->d_name[0] != '.')
-			unlinkat(dirfd(directory), entry->d_name, 0);
-	if (directory)
-		closedir(directory);
-	rmdir(path);
-}
-
 void spill_free(struct spill *spill, bool over)
 {
 	if (spill->open)
 		journal_close(&spill->journal);
 	if (spill->open && over)
-		remove_files(spill->path);
+		journal_discard(spill->path);
 	free(spill->held);
 	free(spill->path);
 	*spill = (struct spill){0};
@@ -84,7 +70,7 @@ bool spill_open(struct spill *spill, bool empty)
 	if (spill->open)
 		return true;
 	if (empty)
-		remove_files(spill->path);
+		journal_discard(spill->path);
 	if (!make_parent(spill->path) || journal_open(&spill->journal, &settings) < 0)
 		return false;
 	return spill->open = true;

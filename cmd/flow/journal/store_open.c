@@ -314,20 +314,6 @@ uint64_t store_size(const char *state, const char *pipeline)
 	return size;
 }
 
-/* Its files are all there is in the directory. */
-static void remove_all(const char *path)
-{
-	DIR *directory = opendir(path);
-	struct dirent *entry;
-
-	while (directory && (entry = readdir(directory)))
-		if (entry->d_name[0] != '.')
-			unlinkat(dirfd(directory), entry->d_name, 0);
-	if (directory)
-		closedir(directory);
-	rmdir(path);
-}
-
 void store_close(struct store *store, bool over)
 {
 	ev_timer_stop(EV_DEFAULT_ & store->again);
@@ -335,7 +321,7 @@ void store_close(struct store *store, bool over)
 		journal_append(&store->journal, STORE_CLEAN, 0, NULL, 0, NULL);
 	journal_close(&store->journal);
 	if (over)
-		remove_all(store->path);
+		journal_discard(store->path);
 	for (size_t i = 0; i < store->count; i++) {
 		free(store->stages[i].held);
 		free(store->stages[i].routes);

@@ -159,16 +159,6 @@ static uint64_t behind_lines(struct port *port, uint64_t lines)
 	return at;
 }
 
-static uint64_t count_lines(const char *bytes, size_t length)
-{
-	const char *end = bytes + length;
-	uint64_t lines = 0;
-
-	for (; (bytes = memchr(bytes, '\n', (size_t)(end - bytes))); bytes++)
-		lines++;
-	return lines;
-}
-
 /* Stores port->mark, and gives back the input that it covers. */
 static void store_mark(struct port *port)
 {
@@ -186,7 +176,7 @@ static void put(struct port *port, size_t n)
 
 	memcpy(ring_at(&port->out, head), port->got.data, n);
 	if (port_mode(port) == PORT_LINES) {
-		uint64_t lines = count_lines(port->got.data, n);
+		uint64_t lines = ring_lines(port->got.data, n);
 
 		port->mark.in = behind_lines(port, lines);
 		port->mark.out = head + n;
@@ -378,7 +368,7 @@ static void all_counts(struct port *port)
 
 	port->due = port->got.length;
 	if (mode == PORT_EOF) {
-		port->mark.lines += count_lines(ring_at(port->in, port->base), (size_t)(port->fed - port->base));
+		port->mark.lines += ring_lines(ring_at(port->in, port->base), (size_t)(port->fed - port->base));
 		port->mark.events = port->mark.lines;
 	}
 	if (mode == PORT_EOF || mode == PORT_PIPES) {

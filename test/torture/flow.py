@@ -230,6 +230,13 @@ class Flow:
             raise Failure("the flow has not ended after %d s; %s" % (seconds, self.picture())) from None
 
     def stop(self, seconds=30):
+        """SIGTERM. One that has just begun, and dies of it, is started again."""
+        self.process.send_signal(signal.SIGTERM)
+        status = self.wait(seconds)
+        if status != -signal.SIGTERM:
+            return status
+        self.start()
+        wait_until(lambda: self.managers() or not self.running(), 10)
         self.process.send_signal(signal.SIGTERM)
         return self.wait(seconds)
 
@@ -290,7 +297,7 @@ class Killer:
             if self.flow.signal(pid, signal.SIGSTOP):
                 self.stops += 1
                 self.stopped.append((time.monotonic() + self.rng.uniform(0.005, 0.2), pid))
-        elif self.flow.signal(pid, signal.SIGSEGV if what < 0.25 else signal.SIGKILL):
+        elif self.flow.signal(pid, signal.SIGABRT if what < 0.25 else signal.SIGKILL):
             self.kills[role] += 1
 
     def go_on(self, now=None):

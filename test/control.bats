@@ -537,7 +537,10 @@ END
         'limits: {cpu: 1h}' 'limits: {files: 100}' 'limits: {processes: 1000}' 'limits: {file_size: 1G}'
         'limits: {core: 0}' 'limits: {no_new_privs: true}' 'env: {A: b}' 'env: {A: {file: secret}}'
         'from: source.tick' 'from: other' 'run: "pype-csv source"')
-    [ "$(id -u)" != 0 ] || settings+=('user: nobody' 'user: "nobody:nogroup"')
+    # Another user's stage has to get to its program.
+    if [ "$(id -u)" = 0 ] && setpriv --reuid nobody --clear-groups test -x "$BIN/pype-csv"; then
+        settings+=('user: nobody' 'user: "nobody:nogroup"')
+    fi
     echo secret >secret
     # None is forgotten here.
     for key in $(sed -n 's/^\t{"\([a-z_]*\)".*/\1/p' "$ROOT/cmd/flow/manifest/settings.c"); do

@@ -205,12 +205,13 @@ static void once(struct child *child)
 	start_last(child);
 }
 
+/* A stage that is suspended is woken to hear of it; first, as a tracer that begins in between would lose its own SIGSTOP. */
 static void send_signal(struct child *child, int number)
 {
 	child->asked = true;
 	if (child->pid > 0) {
-		kill(-child->pid, number);
 		kill(-child->pid, SIGCONT);
+		kill(-child->pid, number);
 	}
 }
 

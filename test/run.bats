@@ -631,3 +631,16 @@ EOF
     wait_gone "$PID" 20
     [ "$(cat out)" = 2 ]
 }
+
+@test "a stage that is suspended is woken, and ends when it is told to" {
+    flow <<'X'
+stop_timeout: 1h
+pipelines: {p: {run: "sh -c 'echo $$ >pid; kill -STOP $$; sleep 1000' | cat"}}
+X
+    run_flow
+    wait_for test -s pid
+    wait_for grep -q "^State:.T" "/proc/$(cat pid)/status"
+    kill "$FLOW"
+    flow_ends
+    [ "$status" -eq 0 ]
+}

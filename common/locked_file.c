@@ -97,10 +97,7 @@ int locked_file_write(int fd, const char *bytes, size_t length)
 
 static char *fresh_path(const char *path)
 {
-	struct text fresh = {0};
-
-	text_addf(&fresh, "%s.new", path);
-	return text_detach(&fresh);
+	return text_format("%s.new", path);
 }
 
 int locked_file_begin(int fd, const char *path)

@@ -41,6 +41,24 @@ char *text_detach(struct text *text)
 	return data;
 }
 
+char *text_format(const char *format, ...)
+{
+	struct text text = {0};
+	va_list arguments;
+
+	va_start(arguments, format);
+	text_vaddf(&text, format, arguments);
+	va_end(arguments);
+	return text_detach(&text);
+}
+
+void text_drop(struct text *text, size_t length)
+{
+	text->length -= length;
+	memmove(text->data, text->data + length, text->length);
+	text->data[text->length] = '\0';
+}
+
 void text_reserve(struct text *text, size_t extra)
 {
 	size_t need = text->length + extra + 1;

@@ -22,6 +22,9 @@ void text_clear(struct text *text);
 void text_free(struct text *text);
 char *text_detach(struct text *text);
 
+/* A new string, the caller's to free. */
+char *text_format(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
 /* Makes room for extra more bytes and the NUL; what lies behind length is undefined. */
 void text_reserve(struct text *text, size_t extra);
 void text_add(struct text *text, const void *bytes, size_t length);
@@ -29,6 +32,9 @@ void text_add_string(struct text *text, const char *string);
 void text_add_char(struct text *text, char byte);
 void text_addf(struct text *text, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void text_vaddf(struct text *text, const char *format, va_list arguments);
+
+/* Takes the first bytes away. */
+void text_drop(struct text *text, size_t length);
 
 /* Appends all that fd holds, up to limit bytes. 0, -1 (errno is set), or 1: more than limit. */
 int text_add_file(struct text *text, int fd, size_t limit);

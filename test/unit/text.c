@@ -54,6 +54,22 @@ static void test_growth(struct tap *tap)
 	tap_ok(tap, !text.data && text.capacity == 0, "freed");
 }
 
+static void test_strings(struct tap *tap)
+{
+	char *string = text_format("%s.%d", "stage", 7);
+	struct text text = {0};
+
+	tap_ok(tap, strcmp(string, "stage.7") == 0, "a formatted string");
+	free(string);
+	text_add_string(&text, "one two");
+	text_drop(&text, 0);
+	text_drop(&text, 4);
+	tap_ok(tap, text.length == 3 && strcmp(text.data, "two") == 0, "the first bytes are dropped");
+	text_drop(&text, 3);
+	tap_ok(tap, text.length == 0 && *text.data == '\0', "all are");
+	text_free(&text);
+}
+
 static void test_file(struct tap *tap)
 {
 	enum { SIZE = 100000 };
@@ -88,6 +104,7 @@ int main(void)
 	struct tap tap = {0};
 
 	test_growth(&tap);
+	test_strings(&tap);
 	test_file(&tap);
 	return tap_end(&tap);
 }

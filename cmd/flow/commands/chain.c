@@ -82,19 +82,6 @@ void chain_free(struct chain *chain)
 	free(chain->links);
 }
 
-static void add_variable(struct option_list *list, const char *format, ...) MESSAGE_FORMAT(2, 3);
-
-static void add_variable(struct option_list *list, const char *format, ...)
-{
-	struct text text = {0};
-	va_list arguments;
-
-	va_start(arguments, format);
-	text_vaddf(&text, format, arguments);
-	va_end(arguments);
-	option_list_add(list, text_detach(&text));
-}
-
 static char **make_environment(const struct chain *chain, size_t index, const char *directory)
 {
 	const struct manifest_stage *stage = chain->links[index].stage;
@@ -104,13 +91,12 @@ static char **make_environment(const struct chain *chain, size_t index, const ch
 
 	for (size_t i = 0; i < stage->settings.env.count; i++)
 		option_list_add(&list, xstrdup(stage->settings.env.items[i]));
-	add_variable(&list, "PYPE_NAME=%s.%s", pipeline, stage->name);
-	if (index > 0)
-		add_variable(&list, "PYPE_DEAD_LETTER=%s/%s.%s.ndjson", directory, pipeline, stage->name);
-	else
-		add_variable(&list, "PYPE_DEAD_LETTER=");
+	option_list_add(&list, text_format("PYPE_NAME=%s.%s", pipeline, stage->name));
+	option_list_add(&list,
+	                index > 0 ? text_format("PYPE_DEAD_LETTER=%s/%s.%s.ndjson", directory, pipeline, stage->name)
+	                          : xstrdup("PYPE_DEAD_LETTER="));
 	/* An output goes on with its file. */
-	add_variable(&list, "PYPE_RESTART=1");
+	option_list_add(&list, xstrdup("PYPE_RESTART=1"));
 	environment = tools_environment(&list);
 	tools_list_free(&list);
 	return environment;

@@ -153,7 +153,6 @@ static void choose_stages(struct dead_letter_job *job, char **names)
 
 static void open_state(struct dead_letter_job *job, const struct given *given)
 {
-	struct text directory = {0};
 	char *state;
 
 	job->flow = given->flow ? given->flow : "flow.yaml";
@@ -162,8 +161,7 @@ static void open_state(struct dead_letter_job *job, const struct given *given)
 	/* A flow that never ran has none, but one that is asked for by name should be there. */
 	if (!job->state && given->state)
 		fail("cannot find the state directory '%s':", state);
-	text_addf(&directory, "%s/dead-letters", job->state ? job->state : state);
-	job->directory = text_detach(&directory);
+	job->directory = text_format("%s/dead-letters", job->state ? job->state : state);
 	free(state);
 }
 

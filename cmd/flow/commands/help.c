@@ -95,10 +95,7 @@ static void add_all_tools(struct text *help)
 	tools_list(environment, &names);
 	tools = xcalloc(names.count + 1, sizeof(*tools));
 	for (size_t i = 0; i < names.count; i++) {
-		struct text word = {0};
-
-		text_addf(&word, "pype-%s", names.items[i]);
-		tools[i].word = text_detach(&word);
+		tools[i].word = text_format("pype-%s", names.items[i]);
 		manual_read(&tools[i].page, names.items[i]);
 	}
 	ask(tools, names.count, environment);

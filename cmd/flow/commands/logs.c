@@ -64,12 +64,10 @@ static struct log *log_of(struct logs *logs, const char *file)
 
 void logs_open(struct logs *logs, const char *state, const char *wanted, bool follows)
 {
-	struct text path = {0};
 	struct dirent *entry;
 	DIR *directory;
 
-	text_addf(&path, "%s/logs", state);
-	*logs = (struct logs){.directory = text_detach(&path), .wanted = wanted, .watch = -1};
+	*logs = (struct logs){.directory = text_format("%s/logs", state), .wanted = wanted, .watch = -1};
 	if (follows) {
 		/* Before the files are looked at, so that nothing is missed. */
 		logs->watch = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
@@ -220,8 +218,7 @@ static void show_rest(struct log *log, struct last *last)
 			last_add(last, at, (size_t)(newline - at));
 			whole = (size_t)(newline - text.data) + 1;
 		}
-		memmove(text.data, text.data + whole, text.length - whole);
-		text.length -= whole;
+		text_drop(&text, whole);
 		log->offset += (off_t)whole;
 	}
 	text_free(&text);

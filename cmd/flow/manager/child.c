@@ -427,13 +427,10 @@ static void on_words(EV_P_ ev_io *watcher, int events)
 
 int child_init(struct child *child, struct manager *manager, const struct manifest_stage *stage, const char *pipeline)
 {
-	struct text name = {0};
-
-	text_addf(&name, "%s.%s", pipeline, stage->name);
 	*child = (struct child){
 		.stage = stage,
 		.manager = manager,
-		.name = text_detach(&name),
+		.name = text_format("%s.%s", pipeline, stage->name),
 		.in = -1,
 		.out = -1,
 		.source = stage->from_count == 0,

@@ -47,10 +47,8 @@ void inlet_publish(struct inlet *inlet, size_t number)
 
 static char *path_in_state(const struct inlet *inlet, const char *directory, const char *ending)
 {
-	struct text path = {0};
-
-	text_addf(&path, "%s/%s/%s%s", inlet->port->manager->setup->state, directory, inlet->port->child->name, ending);
-	return text_detach(&path);
+	return text_format("%s/%s/%s%s", inlet->port->manager->setup->state, directory, inlet->port->child->name,
+	                   ending);
 }
 
 int inlet_init(struct inlet *inlet, struct port *port, struct port *ports, const struct plan *plan)

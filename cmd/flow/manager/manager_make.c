@@ -42,19 +42,6 @@ pid_t manager_spawn(struct manager *manager, const struct child *child, const ch
 	return spawn_program(&spawn, failed);
 }
 
-static char *variable(const char *format, ...) MESSAGE_FORMAT(1, 2);
-
-static char *variable(const char *format, ...)
-{
-	struct text text = {0};
-	va_list arguments;
-
-	va_start(arguments, format);
-	text_vaddf(&text, format, arguments);
-	va_end(arguments);
-	return text_detach(&text);
-}
-
 /*
  * A program that answers each line shall do so at once, and not when a block of output is full: what stdbuf(1) does for
  * those that use stdio, and Python's own word.
@@ -66,12 +53,12 @@ static void add_line_buffering(const struct child *child, struct option_list *li
 
 	if (child->stage->settings.ack != ACK_LINES)
 		return;
-	option_list_add(list, variable("PYTHONUNBUFFERED=1"));
+	option_list_add(list, xstrdup("PYTHONUNBUFFERED=1"));
 	for (size_t i = 0; i < sizeof(libraries) / sizeof(libraries[0]); i++) {
 		if (access(libraries[i], R_OK) < 0)
 			continue;
-		option_list_add(list, variable("LD_PRELOAD=%s", libraries[i]));
-		option_list_add(list, variable("_STDBUF_O=L"));
+		option_list_add(list, text_format("LD_PRELOAD=%s", libraries[i]));
+		option_list_add(list, xstrdup("_STDBUF_O=L"));
 		return;
 	}
 }
@@ -81,7 +68,7 @@ static void make_environment(const struct manager *manager, struct child *child)
 {
 	static const char restarts[] = "PYPE_RESTART=", page[] = "PYPE_STAGE=", dead_letter[] = "PYPE_DEAD_LETTER=";
 	const struct option_list *own = &child->stage->settings.env;
-	char *letters = variable("%s%s/dead-letters/%s.ndjson", dead_letter, manager->setup->state, child->name);
+	char *letters = text_format("%s%s/dead-letters/%s.ndjson", dead_letter, manager->setup->state, child->name);
 	struct option_list list = {0};
 
 	if (rights_to_dead_letters(&child->rights, manager->setup->state, letters + strlen(dead_letter)) < 0)
@@ -90,10 +77,10 @@ static void make_environment(const struct manager *manager, struct child *child)
 	add_line_buffering(child, &list);
 	for (size_t i = 0; i < own->count; i++)
 		option_list_add(&list, xstrdup(own->items[i]));
-	option_list_add(&list, variable("PYPE_NAME=%s", child->name));
+	option_list_add(&list, text_format("PYPE_NAME=%s", child->name));
 	option_list_add(&list, letters);
-	option_list_add(&list, variable("%s%*s", restarts, CHILD_RESTART_ROOM, ""));
-	option_list_add(&list, variable("%s%*s", page, PORT_VARIABLE, ""));
+	option_list_add(&list, text_format("%s%*s", restarts, CHILD_RESTART_ROOM, ""));
+	option_list_add(&list, text_format("%s%*s", page, PORT_VARIABLE, ""));
 	child->environment = tools_environment(&list);
 	for (char **e = child->environment; *e; e++) {
 		if (strncmp(*e, restarts, strlen(restarts)) == 0)

@@ -187,8 +187,7 @@ static void put(struct port *port, size_t n)
 	ring_publish(&port->out, head + n);
 	port_wake_readers(port);
 	port->due -= n < port->due ? n : port->due;
-	memmove(port->got.data, port->got.data + n, port->got.length - n);
-	port->got.length -= n;
+	text_drop(&port->got, n);
 }
 
 /* How many of the bytes that were taken may go into the ring by now. */
@@ -286,8 +285,7 @@ static void drop_repeated(struct port *port)
 		n = port->got.length;
 	if (n == 0)
 		return;
-	memmove(port->got.data, port->got.data + n, port->got.length - n);
-	port->got.length -= n;
+	text_drop(&port->got, n);
 }
 
 /* A line that nobody could take: it is gone, and that is said. */

@@ -59,23 +59,15 @@ void rights_give(const struct rights *rights, struct spawn *spawn)
 	spawn->identity = rights->another ? &rights->identity : NULL;
 }
 
-static void add_variable(struct option_list *list, const char *name, const char *value)
-{
-	struct text text = {0};
-
-	text_addf(&text, "%s=%s", name, value);
-	option_list_add(list, text_detach(&text));
-}
-
 void rights_environment(const struct rights *rights, struct option_list *list)
 {
 	const struct passwd *entry = rights->another ? getpwuid(rights->identity.user) : NULL;
 
 	if (!entry)
 		return;
-	add_variable(list, "HOME", entry->pw_dir);
-	add_variable(list, "USER", entry->pw_name);
-	add_variable(list, "LOGNAME", entry->pw_name);
+	option_list_add(list, text_format("HOME=%s", entry->pw_dir));
+	option_list_add(list, text_format("USER=%s", entry->pw_name));
+	option_list_add(list, text_format("LOGNAME=%s", entry->pw_name));
 }
 
 int rights_to_dead_letters(const struct rights *rights, const char *state, const char *path)

@@ -122,10 +122,7 @@ static char *read_secret(const char *directory, const char *path, const char **w
 
 static void add_variable(struct manifest_settings *settings, const char *name, const char *value, const char *file)
 {
-	struct text entry = {0};
-
-	text_addf(&entry, "%s=%s", name, value);
-	option_list_add(&settings->env, text_detach(&entry));
+	option_list_add(&settings->env, text_format("%s=%s", name, value));
 	option_list_add(&settings->secrets, xstrdup(file));
 }
 

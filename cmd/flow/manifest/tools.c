@@ -51,7 +51,6 @@ char **tools_environment(const struct option_list *env)
 {
 	static const char not_theirs[] = "NOTIFY_SOCKET=";
 	struct option_list environment = {0};
-	struct text path = {0};
 	char *directory = tools_directory();
 	const char *inherited;
 
@@ -61,8 +60,7 @@ char **tools_environment(const struct option_list *env)
 	for (size_t i = 0; i < env->count; i++)
 		put(&environment, xstrdup(env->items[i]));
 	inherited = environment.count > 0 ? get(environment.items, "PATH") : NULL;
-	text_addf(&path, "PATH=%s:%s", directory, inherited ? inherited : "/usr/local/bin:/usr/bin:/bin");
-	put(&environment, text_detach(&path));
+	put(&environment, text_format("PATH=%s:%s", directory, inherited ? inherited : "/usr/local/bin:/usr/bin:/bin"));
 	free(directory);
 	return environment.items;
 }

@@ -93,8 +93,7 @@ static void flush(struct control_client *client)
 		text_clear(&client->out);
 		client->sent = 0;
 	} else if (client->sent > CONTROL_FILL) {
-		memmove(client->out.data, client->out.data + client->sent, pending(client));
-		client->out.length -= client->sent;
+		text_drop(&client->out, client->sent);
 		client->sent = 0;
 	}
 }
@@ -294,10 +293,8 @@ static bool make_socket(struct control *control)
 
 void control_open(struct control *control, const char *state, control_request *request, void *context)
 {
-	struct text path = {0};
-
-	text_addf(&path, "%s/" SOCKET_PATH_NAME, state);
-	*control = (struct control){.request = request, .context = context, .path = text_detach(&path), .fd = -1};
+	*control = (struct control){
+		.request = request, .context = context, .path = text_format("%s/" SOCKET_PATH_NAME, state), .fd = -1};
 	control->directory = open(state, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	control->spare = open("/dev/null", O_RDONLY | O_CLOEXEC);
 	if (control->directory < 0 || !make_socket(control)) {

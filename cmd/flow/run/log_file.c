@@ -10,13 +10,9 @@
 
 void log_file_init(struct log_file *log, const char *directory, const char *name, const char *ending, off_t most)
 {
-	struct text path = {0}, before = {0};
-
-	text_addf(&path, "%s/%s.%s", directory, name, ending);
-	text_addf(&before, "%s/%s.1.%s", directory, name, ending);
 	*log = (struct log_file){
-		.path = text_detach(&path),
-		.before = text_detach(&before),
+		.path = text_format("%s/%s.%s", directory, name, ending),
+		.before = text_format("%s/%s.1.%s", directory, name, ending),
 		.most = most,
 		.fd = -1,
 	};

@@ -136,12 +136,9 @@ static void refuse_name(const struct run *run, struct control_client *client, co
 		const struct pipeline *pipeline = run->pipelines[i];
 
 		option_list_add(&names, xstrdup(pipeline->manifest->name));
-		for (size_t j = 0; j < pipeline->board.count; j++) {
-			struct text stage = {0};
-
-			text_addf(&stage, "%s.%s", pipeline->manifest->name, pipeline->manifest->stages[j].name);
-			option_list_add(&names, text_detach(&stage));
-		}
+		for (size_t j = 0; j < pipeline->board.count; j++)
+			option_list_add(&names, text_format("%s.%s", pipeline->manifest->name,
+			                                    pipeline->manifest->stages[j].name));
 	}
 	nearest = names.count > 0 ? option_nearest(name, (const char *const *)names.items) : NULL;
 	control_fail(client, STATUS_POINTLESS, "the flow has neither a pipeline nor a stage '%s'%s%s%s", name,

@@ -93,8 +93,7 @@ static void back_to_whole(struct report *report)
 	const char *newline = report->sent ? memrchr(report->queue.data, '\n', report->sent) : NULL;
 	size_t whole = newline ? (size_t)(newline - report->queue.data) + 1 : 0;
 
-	memmove(report->queue.data, report->queue.data + whole, report->queue.length - whole);
-	report->queue.length -= whole;
+	text_drop(&report->queue, whole);
 	report->sent = 0;
 }
 

@@ -49,8 +49,7 @@ static size_t read_notice(struct stream *stream, char *to, size_t room)
 	size_t length = notice->length < room ? notice->length : room;
 
 	memcpy(to, notice->data, length);
-	memmove(notice->data, notice->data + length, notice->length + 1 - length);
-	notice->length -= length;
+	text_drop(notice, length);
 	return length;
 }
 

@@ -177,8 +177,7 @@ static void write_on(struct websocket *websocket)
 			return;
 		}
 		if (n > 0) {
-			memmove(out->data, out->data + n, out->length - (size_t)n);
-			out->length -= (size_t)n;
+			text_drop(out, (size_t)n);
 			ev_timer_stop(serve->loop, &websocket->timer);
 		}
 	}

@@ -43,6 +43,7 @@ static void start(struct child *child)
 {
 	const char *failed;
 
+	set_timer(child, -1);
 	snprintf(child->restarts, CHILD_RESTART_ROOM, "PYPE_RESTART=%llu",
 	         (unsigned long long)(child->starts + child->manager->setup->restarts));
 	child->started = moment_now();
@@ -172,7 +173,6 @@ static void last(struct child *child)
 
 static void start_last(struct child *child)
 {
-	set_timer(child, -1);
 	start(child);
 	if (child->state == CHILD_UP)
 		last(child);
@@ -228,12 +228,6 @@ static void term(struct child *child)
 	set_timer(child, kill_after);
 }
 
-static void start_now(struct child *child)
-{
-	set_timer(child, -1);
-	start(child);
-}
-
 static void again(struct child *child)
 {
 	send_signal(child, SIGTERM);
@@ -243,7 +237,6 @@ static void again(struct child *child)
 
 static void anew(struct child *child)
 {
-	set_timer(child, -1);
 	if (child_input_ended(child)) {
 		finish(child);
 		return;
@@ -303,7 +296,7 @@ static action *const table[CHILD_STATES][CHILD_HAPPENINGS] = {
 			[CHILD_DRAIN] = start_last,
 			[CHILD_STOP] = finish,
 			[CHILD_HURRY] = finish,
-			[CHILD_RESTART] = start_now,
+			[CHILD_RESTART] = start,
 		},
 	[CHILD_IDLE] =
 		{
@@ -455,5 +448,6 @@ void child_free(struct child *child)
 	close(child->said[1]);
 	tail_free(&child->tail);
 	restart_free(&child->restart);
+	free(child->letters);
 	free(child->name);
 }

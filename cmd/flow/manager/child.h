@@ -11,7 +11,7 @@
  *   DOWN    start                                      finish      finish   finish
  *   UP              ended    retry    give_up          last        ask      term     again
  *   AGAIN           anew     anew     anew     kill    note_drain  last     term
- *   WAIT                                       start   start_last  finish   finish   start_now
+ *   WAIT                                       start   start_last  finish   finish   start
  *   IDLE    batch   finish                                                  finish
  *   LAST            ended    once     lost     term                         term
  *   ENDING          finish   finish   finish   kill                         kill
@@ -81,6 +81,7 @@ struct child {
 	struct manager *manager;
 	struct port *port; /* its data */
 	char *name; /* "pipeline.stage" */
+	char *letters; /* the path of its dead letters */
 	int in, out; /* its ends of its pipes, held by the manager; -1: none, or given up */
 	int said[2]; /* the pipe of its stderr, both ends */
 	struct rights rights;

@@ -45,12 +45,6 @@ void inlet_publish(struct inlet *inlet, size_t number)
 
 /* Making. */
 
-static char *path_in_state(const struct inlet *inlet, const char *directory, const char *ending)
-{
-	return text_format("%s/%s/%s%s", inlet->port->manager->setup->state, directory, inlet->port->child->name,
-	                   ending);
-}
-
 int inlet_init(struct inlet *inlet, struct port *port, struct port *ports, const struct plan *plan)
 {
 	void *notes =
@@ -67,9 +61,9 @@ int inlet_init(struct inlet *inlet, struct port *port, struct port *ports, const
 	inlet->notes = notes;
 	inlet->note = inlet->notes->notes[atomic_load(&inlet->notes->sequence) % 2];
 	json_want_path(&inlet->want, ".event", &mistake);
-	spill_init(&inlet->spill, path_in_state(inlet, "spill", ""), port->child->stage->settings.quota);
-	inlet->letters_path = path_in_state(inlet, "dead-letters", ".ndjson");
-	dead_letters_init(&inlet->letters, inlet->letters_path);
+	spill_init(&inlet->spill, text_format("%s/spill/%s", port->manager->setup->state, port->child->name),
+	           port->child->stage->settings.quota);
+	dead_letters_init(&inlet->letters, port->child->letters);
 	inlet->letters.source = port->child->name;
 	for (size_t i = 0; i < plan->link_count; i++) {
 		const struct plan_link *planned = &plan->links[i];
@@ -144,7 +138,6 @@ void inlet_free(struct inlet *inlet)
 		message_error("%s: %llu lines in all that are not events", inlet->port->child->name,
 		              (unsigned long long)inlet->said.count);
 	dead_letters_free(&inlet->letters);
-	free(inlet->letters_path);
 	free(inlet->links);
 	free(inlet->again);
 	json_want_free(&inlet->want);

@@ -64,7 +64,6 @@ struct inlet {
 	struct spill spill;
 	struct store_route *again; /* what is to be moved as it was before */
 	size_t again_count, again_next;
-	char *letters_path;
 	struct dead_letters letters; /* lines that are no events, where events are chosen */
 	struct message_limit said; /* … and that is said */
 };

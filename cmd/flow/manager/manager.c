@@ -28,11 +28,12 @@ bool manager_reader_gone(const struct manager *manager, const struct child *chil
 
 void manager_lost_reader(struct manager *manager, const struct port *port)
 {
+	struct inlet *inlet = manager_inlet(manager, (size_t)(port - manager->ports));
+
 	if (port->plan->in == IN_SHARED)
 		port_lost_reader(&manager->ports[port->plan->from], port->plan->slot);
-	for (size_t i = 0; i < manager->inlet_count; i++)
-		if (manager->inlets[i].port == port)
-			inlet_lost_reader(&manager->inlets[i]);
+	if (inlet)
+		inlet_lost_reader(inlet);
 }
 
 /* From the first to the last. */

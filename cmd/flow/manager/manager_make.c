@@ -66,19 +66,19 @@ static void add_line_buffering(const struct child *child, struct option_list *li
 /* What the manifest sets, and what a stage is told of its place. */
 static void make_environment(const struct manager *manager, struct child *child)
 {
-	static const char restarts[] = "PYPE_RESTART=", page[] = "PYPE_STAGE=", dead_letter[] = "PYPE_DEAD_LETTER=";
+	static const char restarts[] = "PYPE_RESTART=", page[] = "PYPE_STAGE=";
 	const struct option_list *own = &child->stage->settings.env;
-	char *letters = text_format("%s%s/dead-letters/%s.ndjson", dead_letter, manager->setup->state, child->name);
 	struct option_list list = {0};
 
-	if (rights_to_dead_letters(&child->rights, manager->setup->state, letters + strlen(dead_letter)) < 0)
-		fail("cannot give the dead letters '%s' to the stage's user:", letters + strlen(dead_letter));
+	child->letters = text_format("%s/dead-letters/%s.ndjson", manager->setup->state, child->name);
+	if (rights_to_dead_letters(&child->rights, manager->setup->state, child->letters) < 0)
+		fail("cannot give the dead letters '%s' to the stage's user:", child->letters);
 	rights_environment(&child->rights, &list);
 	add_line_buffering(child, &list);
 	for (size_t i = 0; i < own->count; i++)
 		option_list_add(&list, xstrdup(own->items[i]));
 	option_list_add(&list, text_format("PYPE_NAME=%s", child->name));
-	option_list_add(&list, letters);
+	option_list_add(&list, text_format("PYPE_DEAD_LETTER=%s", child->letters));
 	option_list_add(&list, text_format("%s%*s", restarts, CHILD_RESTART_ROOM, ""));
 	option_list_add(&list, text_format("%s%*s", page, PORT_VARIABLE, ""));
 	child->environment = tools_environment(&list);

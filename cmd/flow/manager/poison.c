@@ -68,7 +68,7 @@ static void pass_over(struct port *port, uint64_t at)
 static void put_away(struct child *child, uint64_t at)
 {
 	struct port *port = child->port;
-	struct text path = {0}, reason = {0};
+	struct text reason = {0};
 	struct dead_letters letters;
 	struct page_mark mark;
 
@@ -76,19 +76,17 @@ static void put_away(struct child *child, uint64_t at)
 	if (ring_follow(port->in) < 0)
 		fail("cannot map the input of stage '%s':", child->name);
 	add_reason(&reason, child->status);
-	text_addf(&path, "%s/dead-letters/%s.ndjson", child->manager->setup->state, child->name);
-	dead_letters_init(&letters, path.data);
+	dead_letters_init(&letters, child->letters);
 	letters.source = child->name;
 	/* What the stage put there behind its mark it will put there again. */
 	if (page_newest(&port->page->marks, &mark))
 		dead_letters_cut(&letters, mark.in, port->page->epoch);
 	if (dead_letters_add(&letters, reason.data, 0, PAGE_NOWHERE, ring_at(port->in, at), length_at(port, at)) < 0)
-		message_error("%s: cannot write to the dead letters '%s':", child->name, path.data);
+		message_error("%s: cannot write to the dead letters '%s':", child->name, child->letters);
 	else
 		pass_over(port, at);
 	manager_tell_poison(child->manager, child, reason.data, at);
 	dead_letters_free(&letters);
-	text_free(&path);
 	text_free(&reason);
 }
 

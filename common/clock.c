@@ -8,16 +8,9 @@
 #include <unistd.h>
 
 #include "common/message.h"
+#include "common/moment.h"
 #include "common/signals.h"
 #include "common/unit.h"
-
-static int64_t system_time(clockid_t id)
-{
-	struct timespec now;
-
-	clock_gettime(id, &now);
-	return now.tv_sec * UNIT_S + now.tv_nsec;
-}
 
 void clock_init(struct clock *clock)
 {
@@ -30,7 +23,7 @@ void clock_make_up(struct clock *clock, int64_t start, double speed)
 		.made_up = true,
 		.speed = speed,
 		.start = start,
-		.monotonic = system_time(CLOCK_MONOTONIC),
+		.monotonic = moment_now(),
 		.timer = -1,
 	};
 }
@@ -48,8 +41,8 @@ int64_t clock_now(const struct clock *clock)
 	int64_t now;
 
 	if (!clock->made_up)
-		return system_time(CLOCK_REALTIME);
-	passed = (double)(system_time(CLOCK_MONOTONIC) - clock->monotonic) * clock->speed;
+		return moment_unix();
+	passed = (double)(moment_now() - clock->monotonic) * clock->speed;
 	if (passed >= (double)INT64_MAX || __builtin_add_overflow(clock->start, (int64_t)passed, &now))
 		return INT64_MAX;
 	return now;

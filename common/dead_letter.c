@@ -4,15 +4,15 @@
 #include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "common/json_text.h"
 #include "common/letter.h"
 #include "common/locked_file.h"
-#include "common/utf8.h"
 #include "common/message.h"
+#include "common/moment.h"
 #include "common/unit.h"
+#include "common/utf8.h"
 
 void dead_letters_init(struct dead_letters *letters, const char *path)
 {
@@ -65,10 +65,9 @@ static void add_head(struct dead_letters *letters, const char *error, uint64_t n
 	struct text *record = &letters->record;
 	const char *name = letters->source ? letters->source : message_name();
 	char time[UNIT_TEXT_MAX];
-	struct timespec now;
+	int64_t now = moment_unix();
 
-	clock_gettime(CLOCK_REALTIME, &now);
-	unit_time_text(time, now.tv_sec * UNIT_S + now.tv_nsec / 1000 * 1000);
+	unit_time_text(time, now - now % UNIT_US);
 	text_clear(record);
 	text_addf(record, "{\"event\":\"dead_letter\",\"time\":%s,\"source\":", time);
 	json_add_string(record, name, strlen(name));

@@ -2,10 +2,10 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "common/memory.h"
 #include "common/message.h"
+#include "common/moment.h"
 #include "common/unit.h"
 
 enum {
@@ -47,10 +47,7 @@ struct http_transfer {
 /* Monotonic nanoseconds without those that the callers' functions took. */
 static int64_t our_time(const struct http *http)
 {
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec * UNIT_S + now.tv_nsec - http->away;
+	return moment_now() - http->away;
 }
 
 /* ---- the end of a transfer ---- */

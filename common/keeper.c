@@ -5,9 +5,9 @@
 #include <sched.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "common/message.h"
+#include "common/moment.h"
 #include "common/unit.h"
 
 /* True if both rings that are asked for are there. */
@@ -183,17 +183,16 @@ void keeper_wait_for_all(struct keeper *keeper)
 static bool rings_soon(const struct keeper *keeper, struct pollfd fds[2])
 {
 	static const int64_t moment = 50 * UNIT_US;
-	struct timespec start, now;
+	int64_t start;
 
 	if (!(atomic_load_explicit(&keeper->page->flags, memory_order_relaxed) & PAGE_SYNC))
 		return false;
-	clock_gettime(CLOCK_MONOTONIC, &start);
+	start = moment_now();
 	do {
 		if (poll(fds, 2, 0) > 0)
 			return true;
 		sched_yield();
-		clock_gettime(CLOCK_MONOTONIC, &now);
-	} while ((now.tv_sec - start.tv_sec) * UNIT_S + now.tv_nsec - start.tv_nsec < moment);
+	} while (moment_now() - start < moment);
 	return false;
 }
 

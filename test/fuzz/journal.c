@@ -1,4 +1,4 @@
-// with: cmd/flow/journal/journal.c cmd/flow/journal/journal_open.c cmd/flow/journal/journal_reader.c cmd/flow/journal/journal_segment.c cmd/flow/journal/crc32c.c cmd/flow/manager/moment.c common/memory.c common/message.c
+// with: cmd/flow/journal/journal.c cmd/flow/journal/journal_open.c cmd/flow/journal/journal_reader.c cmd/flow/journal/journal_segment.c cmd/flow/journal/crc32c.c common/memory.c common/message.c common/moment.c
 /*
  * journal: any bytes as a segment. Recovery ends, and delivers nothing but records whose checksums are right, each
  * behind the one before it; a reader finds the same, and the journal can be appended to.

@@ -8,25 +8,16 @@
 #include <fcntl.h>
 #include <stdint.h>
 #include <stdio.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "common/message.h"
-#include "common/unit.h"
+#include "common/moment.h"
 
 struct log {
 	const char *path; /* NULL: nothing is written */
 	int fd;
 	int64_t began;
 };
-
-static inline int64_t log_clock(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec * UNIT_S + now.tv_nsec;
-}
 
 static inline void log_open(struct log *log, const char *path)
 {
@@ -41,13 +32,13 @@ static inline void log_open(struct log *log, const char *path)
 static inline void log_begin(struct log *log)
 {
 	if (log->path)
-		log->began = log_clock();
+		log->began = moment_now();
 }
 
 static inline void log_end(struct log *log, uint64_t number)
 {
 	if (log->path && dprintf(log->fd, "%llu %lld %lld\n", (unsigned long long)number, (long long)log->began,
-	                         (long long)log_clock()) < 0)
+	                         (long long)moment_now()) < 0)
 		fail("cannot write '%s':", log->path);
 }
 

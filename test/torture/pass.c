@@ -12,6 +12,7 @@
 
 #include "common/json_text.h"
 #include "common/message.h"
+#include "common/moment.h"
 #include "common/option.h"
 #include "common/stage.h"
 #include "common/unit.h"
@@ -57,11 +58,11 @@ static void set_death(struct pass *pass)
 static void wait_a_while(const struct pass *pass)
 {
 	struct timespec pause = {.tv_sec = pass->delay / UNIT_S, .tv_nsec = pass->delay % UNIT_S};
-	int64_t end = log_clock() + pass->delay;
+	int64_t end = moment_now() + pass->delay;
 
 	if (!pass->busy)
 		nanosleep(&pause, NULL);
-	while (pass->busy && log_clock() < end)
+	while (pass->busy && moment_now() < end)
 		;
 }
 

@@ -1,4 +1,4 @@
-// with: cmd/flow/journal/journal.c cmd/flow/journal/journal_open.c cmd/flow/journal/journal_reader.c cmd/flow/journal/journal_segment.c cmd/flow/journal/crc32c.c cmd/flow/manager/moment.c
+// with: cmd/flow/journal/journal.c cmd/flow/journal/journal_open.c cmd/flow/journal/journal_reader.c cmd/flow/journal/journal_segment.c cmd/flow/journal/crc32c.c
 /*
  * journal: what is appended is read, in order, while there is room and when there is none; what was released is gone.
  * journal_damage.c is about what happens to it when processes, disks and machines fail.
@@ -8,7 +8,7 @@
 #include <sys/mount.h>
 #include <sys/resource.h>
 
-#include "cmd/flow/manager/moment.h"
+#include "common/moment.h"
 #include "common/unit.h"
 #include "test/unit/journal_kit.h"
 

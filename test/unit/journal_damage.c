@@ -1,4 +1,4 @@
-// with: cmd/flow/journal/journal.c cmd/flow/journal/journal_open.c cmd/flow/journal/journal_reader.c cmd/flow/journal/journal_segment.c cmd/flow/journal/crc32c.c cmd/flow/manager/moment.c
+// with: cmd/flow/journal/journal.c cmd/flow/journal/journal_open.c cmd/flow/journal/journal_reader.c cmd/flow/journal/journal_segment.c cmd/flow/journal/crc32c.c
 /*
  * journal: what is found after a cut at any byte, after a flipped bit, after a kill -9 of who writes it: whole
  * records, in order, all but those that are damaged, and how many bytes those were.

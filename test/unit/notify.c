@@ -1,4 +1,4 @@
-// with: cmd/flow/run/notify.c cmd/flow/manager/moment.c
+// with: cmd/flow/run/notify.c
 /*
  * notify: what is sent, to which kind of address; how often the watchdog is due.
  */
@@ -8,9 +8,9 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "cmd/flow/manager/moment.h"
 #include "cmd/flow/run/notify.h"
 #include "common/message.h"
+#include "common/moment.h"
 #include "common/unit.h"
 #include "test/unit/tap.h"
 

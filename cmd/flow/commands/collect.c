@@ -7,20 +7,12 @@
 #include <string.h>
 #include <sys/pidfd.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "common/message.h"
+#include "common/moment.h"
 #include "common/spawn.h"
 #include "common/unit.h"
-
-static int64_t now(void)
-{
-	struct timespec time;
-
-	clock_gettime(CLOCK_MONOTONIC, &time);
-	return time.tv_sec * UNIT_S + time.tv_nsec;
-}
 
 /* False: it could not be started. */
 static bool start(struct collect *job, int64_t time)
@@ -50,7 +42,7 @@ static bool start(struct collect *job, int64_t time)
 			job->failed = NULL;
 			job->pipe = ends[0];
 			job->process = pidfd_open(job->pid, 0);
-			job->deadline = now() + time;
+			job->deadline = moment_now() + time;
 			if (job->process < 0)
 				fail("cannot watch a process:");
 			return true;
@@ -93,7 +85,7 @@ static void end(struct collect *job)
 
 static int milliseconds_until(int64_t deadline)
 {
-	int64_t left = deadline - now();
+	int64_t left = deadline - moment_now();
 
 	return left > 0 ? (int)(left / UNIT_MS) + 1 : 0;
 }
@@ -121,7 +113,7 @@ static void attend(struct collect **running, size_t count)
 		}
 		if (fds[2 * i].revents) {
 			end(job);
-		} else if (!job->late && now() >= job->deadline) {
+		} else if (!job->late && moment_now() >= job->deadline) {
 			job->late = true;
 			job->deadline = INT64_MAX;
 			kill(-job->pid, SIGKILL);

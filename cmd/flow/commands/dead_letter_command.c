@@ -10,9 +10,9 @@
 
 #include "cmd/flow/command.h"
 #include "cmd/flow/run/state.h"
-#include "common/clock.h"
 #include "common/memory.h"
 #include "common/message.h"
+#include "common/moment.h"
 #include "common/zone.h"
 
 static const struct option_program program = {
@@ -89,14 +89,10 @@ static void check_operands(const struct action *action, char **stages, bool all)
 
 static void set_filter(struct letters_filter *filter, const struct given *given)
 {
-	struct clock clock;
-
 	*filter = (struct letters_filter){.since = INT64_MIN, .error = given->error};
-	clock_init(&clock);
-	if (given->since && !zone_parse(given->since, clock_now(&clock), &filter->since))
+	if (given->since && !zone_parse(given->since, moment_unix(), &filter->since))
 		die("--since: '%s' is not a time, such as 1795392000, 2026-11-23, 2026-11-23T10:00:00Z or now-2h",
 		    given->since);
-	clock_free(&clock);
 }
 
 static bool is_of(const char *stage, const char *name)

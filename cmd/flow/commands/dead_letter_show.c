@@ -6,7 +6,7 @@
 #include <unistd.h>
 
 #include "cmd/flow/commands/dead_letter_command.h"
-#include "common/clock.h"
+#include "cmd/flow/run/happening.h"
 #include "common/json_text.h"
 #include "common/message.h"
 #include "common/output.h"
@@ -106,19 +106,9 @@ static void add_time_member(struct text *line, const char *name, int64_t time)
 
 static void add_event(struct text *line, const struct summary *summary)
 {
-	char seconds[UNIT_TEXT_MAX];
-	struct clock clock;
-	int64_t now;
-
-	clock_init(&clock);
-	now = clock_now(&clock);
-	unit_time_text(seconds, now - now % UNIT_US);
-	clock_free(&clock);
-	text_addf(line, "{\"event\":\"dead_letters\",\"time\":%s,\"source\":", seconds);
-	json_add_string(line, summary->stage, strlen(summary->stage));
-	text_addf(line, ",\"data\":{\"letters\":%llu,\"torn\":%llu,\"bytes\":%llu",
-	          (unsigned long long)summary->letters, (unsigned long long)summary->torn,
-	          (unsigned long long)summary->bytes);
+	happening_begin(line, "dead_letters", summary->stage);
+	text_addf(line, "\"letters\":%llu,\"torn\":%llu,\"bytes\":%llu", (unsigned long long)summary->letters,
+	          (unsigned long long)summary->torn, (unsigned long long)summary->bytes);
 	add_time_member(line, "oldest", summary->oldest);
 	add_time_member(line, "newest", summary->newest);
 	if (summary->error.length > 0)

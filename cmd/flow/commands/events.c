@@ -11,7 +11,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "cmd/flow/commands/ask.h"
@@ -23,6 +22,7 @@
 #include "common/json_text.h"
 #include "common/memory.h"
 #include "common/message.h"
+#include "common/moment.h"
 #include "common/option.h"
 #include "common/output.h"
 #include "common/unit.h"
@@ -156,11 +156,9 @@ static void show_kept(struct events *events, const char *state)
 
 static double parse_since(const char *text)
 {
-	struct timespec now;
 	int64_t time;
 
-	clock_gettime(CLOCK_REALTIME, &now);
-	if (!zone_parse(text, now.tv_sec * UNIT_S + now.tv_nsec, &time))
+	if (!zone_parse(text, moment_unix(), &time))
 		die("--since: '%s' is not a time, such as now-2h, 2026-11-23 or 2026-11-23T10:00", text);
 	return (double)time / (double)UNIT_S;
 }

@@ -6,8 +6,8 @@
 #include <unistd.h>
 
 #include "cmd/flow/journal/journal_segment.h"
-#include "cmd/flow/manager/moment.h"
 #include "common/memory.h"
+#include "common/moment.h"
 
 /* What the caller can do about it is the same: wait until there is room. */
 static int full(void)

@@ -7,9 +7,9 @@
 
 #include "cmd/flow/manager/inlet.h"
 #include "cmd/flow/manager/manager.h"
-#include "cmd/flow/manager/moment.h"
 #include "cmd/flow/journal/store_record.h"
 #include "common/memory.h"
+#include "common/moment.h"
 #include "common/unit.h"
 
 /* How often a full disk is tried again. */

@@ -11,11 +11,11 @@
 
 #include "cmd/flow/manager/child_pipes.h"
 #include "cmd/flow/manager/manager.h"
-#include "cmd/flow/manager/moment.h"
 #include "cmd/flow/manager/poison.h"
 #include "cmd/flow/manager/port.h"
 #include "common/memory.h"
 #include "common/message.h"
+#include "common/moment.h"
 #include "common/spawn.h"
 #include "common/unit.h"
 

@@ -7,9 +7,9 @@
 #include "cmd/flow/manager/child.h"
 #include "cmd/flow/run/happening.h"
 #include "cmd/flow/manager/manager.h"
-#include "cmd/flow/manager/moment.h"
 #include "cmd/flow/manager/port.h"
 #include "common/message.h"
+#include "common/moment.h"
 
 static void tell(struct manager *manager)
 {

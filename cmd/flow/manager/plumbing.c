@@ -4,11 +4,10 @@
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "common/memory.h"
-#include "common/unit.h"
+#include "common/moment.h"
 
 /* The areas of the two rings, each with as much room as a ring may need: the file has holes. */
 enum { AREAS = 4 };
@@ -19,7 +18,6 @@ static int lay_out(int memory, const struct plan_stage *stage)
 {
 	const struct ring_area out[2] = {{AREA, stage->out_size}, {2 * AREA, 0}},
 			       in[2] = {{3 * AREA, stage->in_size}, {4 * AREA, 0}};
-	struct timespec now;
 	struct page *page;
 
 	if (ftruncate(memory, (off_t)LENGTH) < 0 || ring_make(memory, PLUMBING_OUT, out) < 0 ||
@@ -28,9 +26,8 @@ static int lay_out(int memory, const struct plan_stage *stage)
 	page = mmap(NULL, PAGE_LENGTH, PROT_READ | PROT_WRITE, MAP_SHARED, memory, 0);
 	if (page == MAP_FAILED)
 		return -1;
-	clock_gettime(CLOCK_REALTIME, &now);
 	page->magic = PAGE_MAGIC;
-	page->epoch = now.tv_sec * UNIT_S + now.tv_nsec;
+	page->epoch = moment_unix();
 	page->poison = page->poisoned = page->handling = PAGE_NOWHERE;
 	munmap(page, PAGE_LENGTH);
 	return 0;

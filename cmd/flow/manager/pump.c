@@ -8,10 +8,10 @@
 
 #include "cmd/flow/manager/child.h"
 #include "cmd/flow/manager/manager.h"
-#include "cmd/flow/manager/moment.h"
 #include "cmd/flow/manager/port.h"
 #include "common/line.h"
 #include "common/memory.h"
+#include "common/moment.h"
 #include "common/unit.h"
 
 enum {

@@ -8,6 +8,7 @@
 
 #include "common/json_text.h"
 #include "common/memory.h"
+#include "common/moment.h"
 #include "common/unit.h"
 
 void tail_init(struct tail *tail, const char *name, int fd)
@@ -45,13 +46,13 @@ static size_t own_name(const struct tail *tail)
 
 static void add_time(struct text *line)
 {
-	struct timespec now;
+	int64_t now = moment_unix();
+	time_t seconds = now / UNIT_S;
 	struct tm date;
 
-	clock_gettime(CLOCK_REALTIME, &now);
-	gmtime_r(&now.tv_sec, &date);
+	gmtime_r(&seconds, &date);
 	text_addf(line, "%04d-%02d-%02dT%02d:%02d:%02d.%03dZ ", date.tm_year + 1900, date.tm_mon + 1, date.tm_mday,
-	          date.tm_hour, date.tm_min, date.tm_sec, (int)(now.tv_nsec / UNIT_MS));
+	          date.tm_hour, date.tm_min, date.tm_sec, (int)(now % UNIT_S / UNIT_MS));
 }
 
 static void end_line(struct tail *tail)

@@ -5,9 +5,9 @@
 #include <string.h>
 
 #include "cmd/flow/run/happening.h"
-#include "cmd/flow/manager/moment.h"
 #include "common/json_text.h"
 #include "common/memory.h"
+#include "common/moment.h"
 #include "common/unit.h"
 
 /* A rate over less time than this says little. */

@@ -11,9 +11,9 @@
 #include <unistd.h>
 
 #include "cmd/flow/run/happening.h"
-#include "cmd/flow/manager/moment.h"
 #include "cmd/flow/run/socket_path.h"
 #include "common/memory.h"
+#include "common/moment.h"
 #include "common/unit.h"
 
 enum { AT_ONCE = 16 }; /* clients that are let in, requests that are answered before the flow gets its turn */

@@ -4,18 +4,17 @@
 #include <stdarg.h>
 #include <string.h>
 #include <sys/wait.h>
-#include <time.h>
 
 #include "common/json_text.h"
+#include "common/moment.h"
 #include "common/unit.h"
 
 void happening_begin(struct text *text, const char *name, const char *source)
 {
 	char seconds[UNIT_TEXT_MAX];
-	struct timespec now;
+	int64_t now = moment_unix();
 
-	clock_gettime(CLOCK_REALTIME, &now);
-	unit_time_text(seconds, now.tv_sec * UNIT_S + now.tv_nsec / UNIT_US * UNIT_US);
+	unit_time_text(seconds, now - now % UNIT_US);
 	text_clear(text);
 	text_addf(text, "{\"event\":\"%s\",\"time\":%s,\"source\":", name, seconds);
 	json_add_string(text, source, strlen(source));

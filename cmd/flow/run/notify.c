@@ -9,8 +9,8 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "cmd/flow/manager/moment.h"
 #include "common/message.h"
+#include "common/moment.h"
 #include "common/unit.h"
 
 /* The length of the address of a path, or, behind '@', of an abstract name; 0: there is no such address. */

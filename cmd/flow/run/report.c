@@ -8,10 +8,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "cmd/flow/manager/moment.h"
 #include "cmd/flow/manifest/tools.h"
 #include "common/memory.h"
 #include "common/message.h"
+#include "common/moment.h"
 #include "common/spawn.h"
 #include "common/unit.h"
 

@@ -12,9 +12,9 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "cmd/flow/manager/moment.h"
 #include "common/memory.h"
 #include "common/message.h"
+#include "common/moment.h"
 #include "common/text.h"
 #include "common/unit.h"
 

@@ -2,11 +2,11 @@
  * Events from a response: its body as one, or each element of an array in it (--items) as soon as it is there.
  */
 #include <string.h>
-#include <time.h>
 
 #include "cmd/sources/rest/rest.h"
 #include "common/json.h"
 #include "common/json_text.h"
+#include "common/moment.h"
 #include "common/unit.h"
 
 enum { EXCERPT = 200 }; /* bytes of an error's body that -v shows */
@@ -19,12 +19,9 @@ static bool is_success(int status)
 /* The time of the event: the server's, if it says. */
 static int64_t event_time(const struct http_response *response)
 {
-	struct timespec now;
+	int64_t now = moment_unix();
 
-	if (response->date >= 0)
-		return response->date;
-	clock_gettime(CLOCK_REALTIME, &now);
-	return now.tv_sec * UNIT_S + now.tv_nsec / 1000 * 1000;
+	return response->date >= 0 ? response->date : now - now % UNIT_US;
 }
 
 static void add_member(struct text *line, const char *name, const char *value)

@@ -4,25 +4,17 @@
  */
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "cmd/sources/rest/rest.h"
 #include "common/memory.h"
 #include "common/message.h"
+#include "common/moment.h"
 #include "common/unit.h"
 
 enum {
 	OVERLAP_MAX = 64,
 	EARLY = 10 * UNIT_US, /* libev's times are doubles: a watcher may come this much before its time */
 };
-
-static int64_t now_on(clockid_t clock)
-{
-	struct timespec now;
-
-	clock_gettime(clock, &now);
-	return now.tv_sec * UNIT_S + now.tv_nsec;
-}
 
 static void disarm(struct poll *poll)
 {
@@ -65,7 +57,7 @@ static void arm_pause(struct poll *poll, int64_t pause)
 static void arm_slot(struct poll *poll)
 {
 	struct rest *rest = poll->rest;
-	int64_t now = now_on(rest->cron ? CLOCK_REALTIME : CLOCK_MONOTONIC), slot;
+	int64_t now = rest->cron ? moment_unix() : moment_now(), slot;
 
 	if (!rest->cron) {
 		/* Counted from the first poll, so that there is no drift. */
@@ -102,7 +94,7 @@ static void begin(struct poll *poll)
 	};
 
 	answer_init(answer, poll);
-	answer->begun = now_on(CLOCK_MONOTONIC);
+	answer->begun = moment_now();
 	answer->next = poll->answers;
 	answer->link = &poll->answers;
 	if (answer->next)
@@ -241,7 +233,7 @@ static size_t places_size(const struct rest *rest)
 static void note_places(const struct rest *rest, struct source *source)
 {
 	struct place places[PAGE_CURSOR / sizeof(struct place)];
-	int64_t offset = now_on(CLOCK_REALTIME) - now_on(CLOCK_MONOTONIC);
+	int64_t offset = moment_unix() - moment_now();
 
 	if (places_size(rest) == 0)
 		return;
@@ -259,7 +251,7 @@ static bool find_place(struct poll *poll)
 	struct rest *rest = poll->rest;
 	size_t length, number = (size_t)(poll - rest->polls);
 	const char *cursor = source_resumed(&rest->source, &length);
-	int64_t offset = now_on(CLOCK_REALTIME) - now_on(CLOCK_MONOTONIC), slot;
+	int64_t offset = moment_unix() - moment_now(), slot;
 	struct place place;
 
 	if (!cursor || length == 0 || length != places_size(rest))
@@ -271,8 +263,8 @@ static bool find_place(struct poll *poll)
 	poll->start = place.start - offset;
 	poll->begun = place.begun - offset;
 	if (rest->cron)
-		return !schedule_next(&rest->schedule, place.begun + EARLY, &slot) || slot > now_on(CLOCK_REALTIME);
-	return poll->begun <= now_on(CLOCK_MONOTONIC) && now_on(CLOCK_MONOTONIC) < poll->begun + rest->every;
+		return !schedule_next(&rest->schedule, place.begun + EARLY, &slot) || slot > moment_unix();
+	return poll->begun <= moment_now() && moment_now() < poll->begun + rest->every;
 }
 
 /* http_request's done. */
@@ -329,7 +321,7 @@ void poll_start(struct poll *poll)
 {
 	bool early;
 
-	poll->start = now_on(CLOCK_MONOTONIC);
+	poll->start = moment_now();
 	early = find_place(poll);
 	if (finished(poll))
 		arm_pause(poll, 0);

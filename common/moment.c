@@ -1,16 +1,26 @@
-#include "cmd/flow/manager/moment.h"
+#include "common/moment.h"
 
 #include <sys/random.h>
 #include <time.h>
 
 #include "common/unit.h"
 
-int64_t moment_now(void)
+static int64_t read_clock(clockid_t id)
 {
 	struct timespec time;
 
-	clock_gettime(CLOCK_MONOTONIC, &time);
+	clock_gettime(id, &time);
 	return time.tv_sec * UNIT_S + time.tv_nsec;
+}
+
+int64_t moment_now(void)
+{
+	return read_clock(CLOCK_MONOTONIC);
+}
+
+int64_t moment_unix(void)
+{
+	return read_clock(CLOCK_REALTIME);
 }
 
 uint64_t moment_random(void)

@@ -213,8 +213,7 @@ static int goes(struct dead_letters *letters, const struct letter_parser *parser
 	else if (!letter_parse(parser, record->data, record->length, &letter) && !mend(record))
 		/* Nothing of the line is in it. */
 		return 1;
-	text_reserve(record, JSON_PADDING);
-	memset(record->data + record->length, 0, JSON_PADDING);
+	json_pad(record);
 	return letter_parse(parser, record->data, record->length, &letter) && letter.at != LETTER_NOWHERE &&
 	       letter.at >= at && letter.time != LETTER_NO_TIME && letter.time >= since;
 }

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/json_text.h"
 #include "common/memory.h"
 
 struct items_step {
@@ -333,8 +334,7 @@ static const char *element_done(struct items *items, const char *from, const cha
 		bytes = NULL;
 	} else if (items->length > 0 || end - to < JSON_PADDING) {
 		text_add(&items->part, from, (size_t)(to - from));
-		text_reserve(&items->part, JSON_PADDING);
-		memset(items->part.data + length, 0, JSON_PADDING);
+		json_pad(&items->part);
 		bytes = items->part.data;
 	}
 	items->count++;

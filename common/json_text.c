@@ -89,6 +89,12 @@ static void add_code_point(struct text *text, unsigned c)
 	text_add(text, utf8, n);
 }
 
+void json_pad(struct text *text)
+{
+	text_reserve(text, JSON_PADDING);
+	memset(text->data + text->length, 0, JSON_PADDING);
+}
+
 void json_add_unescaped(struct text *text, const char *string, size_t length)
 {
 	const char *s = string + 1, *end = string + length - 1;

@@ -16,6 +16,9 @@
  */
 void json_add_string(struct text *text, const char *bytes, size_t length);
 
+/* Puts JSON_PADDING zeros behind the text, which do not belong to it: json_scan may look there. */
+void json_pad(struct text *text);
+
 /* Appends what a valid JSON string (with its quotes) stands for, as UTF-8. */
 void json_add_unescaped(struct text *text, const char *string, size_t length);
 

@@ -185,7 +185,7 @@ static bool rings_soon(const struct keeper *keeper, struct pollfd fds[2])
 	static const int64_t moment = 50 * UNIT_US;
 	int64_t start;
 
-	if (!(atomic_load_explicit(&keeper->page->flags, memory_order_relaxed) & PAGE_SYNC))
+	if (!keeper_in_lock_step(keeper))
 		return false;
 	start = moment_now();
 	do {

@@ -47,7 +47,13 @@ void keeper_mark(struct keeper *keeper);
  */
 int keeper_put(struct keeper *keeper, const char *bytes, size_t length, uint64_t lines, bool whole);
 
-/* protocol: sync: waits until everything that was put is handled on every branch. */
+/* protocol: sync: a source waits after each event. */
+static inline bool keeper_in_lock_step(const struct keeper *keeper)
+{
+	return keeper->page && (atomic_load_explicit(&keeper->page->flags, memory_order_relaxed) & PAGE_SYNC);
+}
+
+/* … waits until everything that was put is handled on every branch. */
 void keeper_wait_for_all(struct keeper *keeper);
 
 /* Waits for the bell, or until stop_fd is readable (-1: none): true then. */

@@ -66,12 +66,6 @@ void source_cursor(struct source *source, const void *bytes, size_t length)
 	set_boundary(source);
 }
 
-static bool in_lock_step(const struct source *source)
-{
-	return source->keeper.page &&
-	       (atomic_load_explicit(&source->keeper.page->flags, memory_order_relaxed) & PAGE_SYNC);
-}
-
 static void add_string(struct line_writer *out, const char *string)
 {
 	line_writer_add(out, string, strlen(string));
@@ -84,7 +78,7 @@ bool source_event(struct source *source, const char *name, int64_t time, const c
 	char seconds[UNIT_TEXT_MAX];
 	size_t digits = unit_time_text(seconds, time - time % UNIT_US);
 
-	if (in_lock_step(source))
+	if (keeper_in_lock_step(&source->keeper))
 		source_flush(source);
 	set_boundary(source);
 	before = out->length;
@@ -136,7 +130,7 @@ void source_flush(struct source *source)
 {
 	set_boundary(source);
 	output_check(line_writer_flush(&source->out));
-	if (in_lock_step(source))
+	if (keeper_in_lock_step(&source->keeper))
 		keeper_wait_for_all(&source->keeper);
 }
 

@@ -3,7 +3,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "common/json.h"
+#include "common/json_text.h"
 
 void backlog_init(struct backlog *backlog, struct journal *journal, uint16_t kind, uint16_t who,
                   struct journal_place place)
@@ -31,8 +31,7 @@ static bool take(struct backlog *backlog, const struct journal_record *record)
 		return false;
 	text_clear(&backlog->bytes);
 	text_add(&backlog->bytes, record->bytes + before, record->length - before);
-	text_reserve(&backlog->bytes, JSON_PADDING);
-	memset(backlog->bytes.data + backlog->bytes.length, 0, JSON_PADDING);
+	json_pad(&backlog->bytes);
 	backlog->from = head.from;
 	return true;
 }

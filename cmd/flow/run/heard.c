@@ -1,7 +1,5 @@
 #include "cmd/flow/run/heard.h"
 
-#include <string.h>
-
 #include "common/json.h"
 #include "common/json_text.h"
 
@@ -45,11 +43,9 @@ bool heard_read(struct heard *heard, const char *event, size_t length)
 	struct json_span spans[HEARD_FIELDS];
 	struct json_result result;
 
-	/* The scanner may look JSON_PADDING bytes beyond the text. */
 	text_clear(&heard->copy);
 	text_add(&heard->copy, event, length);
-	text_reserve(&heard->copy, JSON_PADDING);
-	memset(heard->copy.data + length, 0, JSON_PADDING);
+	json_pad(&heard->copy);
 	if (!json_scan(heard->copy.data, length, &heard->want, spans, 0, &result))
 		return false;
 	heard->pid = number(&spans[3]);

@@ -231,8 +231,7 @@ static enum verdict take_body(struct answer *answer, struct text *reason)
 	struct json_result result;
 	size_t mark;
 
-	text_reserve(body, JSON_PADDING);
-	memset(body->data + body->length, 0, JSON_PADDING);
+	json_pad(body);
 	mark = body->length >= 3 && memcmp(body->data, "\xef\xbb\xbf", 3) == 0 ? 3 : 0;
 	if (emit(answer, body->data + mark, body->length - mark, &result))
 		return ANSWER_GOOD;

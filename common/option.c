@@ -118,6 +118,16 @@ const char *option_nearest(const char *word, const char *const *words)
 	return nearest;
 }
 
+const char *option_hint(char hint[OPTION_HINT], const char *word, const char *const *words)
+{
+	const char *nearest = words ? option_nearest(word, words) : NULL;
+
+	hint[0] = '\0';
+	if (nearest)
+		snprintf(hint, OPTION_HINT, ", did you mean '%s'?", nearest);
+	return hint;
+}
+
 /* The next option of all tables; start with table = 0, *option = NULL. */
 static const struct option *next_option(const struct parser *parser, int *table, const struct option *option)
 {

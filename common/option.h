@@ -130,4 +130,8 @@ char *option_secret(const char *value);
 /* The nearest of the words to a misspelt one, or NULL if none is near. words ends with NULL. */
 const char *option_nearest(const char *word, const char *const *words);
 
+/* ", did you mean 'NEAREST'?", or "" if none is near: put into hint, and returned. words may be NULL, for none. */
+enum { OPTION_HINT = 288 };
+const char *option_hint(char hint[OPTION_HINT], const char *word, const char *const *words);
+
 #endif

@@ -47,14 +47,13 @@ static const struct command *find_command(const char *name)
 _Noreturn static void unknown_tool(char *const *environment, const char *name)
 {
 	struct option_list words = {0};
-	const char *nearest;
+	char hint[OPTION_HINT];
 
 	tools_list(environment, &words);
 	for (const struct command *command = commands; command->name; command++)
 		option_list_add(&words, xstrdup(command->name));
-	nearest = option_nearest(name, (const char *const *)words.items);
-	die("'%s' is neither a command nor a tool%s%s%s (try 'pype help')", name, nearest ? ", did you mean '" : "",
-	    nearest ? nearest : "", nearest ? "'?" : "");
+	die("'%s' is neither a command nor a tool%s (try 'pype help')", name,
+	    option_hint(hint, name, (const char *const *)words.items));
 }
 
 void tool_command(char **argv)

@@ -48,16 +48,15 @@ struct given {
 
 static const struct action *find_action(const char *name)
 {
-	const char *names[sizeof(actions) / sizeof(actions[0])] = {NULL}, *nearest;
+	const char *names[sizeof(actions) / sizeof(actions[0])] = {NULL};
+	char hint[OPTION_HINT];
 
 	for (const struct action *action = actions; action->name; action++) {
 		if (strcmp(action->name, name) == 0)
 			return action;
 		names[action - actions] = action->name;
 	}
-	nearest = option_nearest(name, names);
-	die("'%s' is none of list, show, replay, drop%s%s%s", name, nearest ? ", did you mean '" : "",
-	    nearest ? nearest : "", nearest ? "'?" : "");
+	die("'%s' is none of list, show, replay, drop%s", name, option_hint(hint, name, names));
 }
 
 static void check_options(const struct action *action, const struct dead_letter_job *job, const struct given *given)
@@ -114,15 +113,13 @@ static bool is_meant(const char *stage, char **names)
 _Noreturn static void unknown_stage(const struct option_list *all, const char *name)
 {
 	struct option_list words = {0};
-	const char *nearest;
+	char hint[OPTION_HINT];
 
 	for (size_t i = 0; i < all->count; i++) {
 		option_list_add(&words, all->items[i]);
 		option_list_add(&words, xstrndup(all->items[i], strcspn(all->items[i], ".")));
 	}
-	nearest = words.count > 0 ? option_nearest(name, (const char *const *)words.items) : NULL;
-	die("there are no dead letters of '%s'%s%s%s", name, nearest ? ", did you mean '" : "", nearest ? nearest : "",
-	    nearest ? "'?" : "");
+	die("there are no dead letters of '%s'%s", name, option_hint(hint, name, (const char *const *)words.items));
 }
 
 static void check_name(const struct option_list *all, const char *name)

@@ -37,14 +37,13 @@ static bool find_stage(const struct graph *graph, const char *name, size_t lengt
 
 static void add_unknown(const struct graph *graph, const struct node *node, size_t length)
 {
-	const char **names = xcalloc(graph->pipeline->count + 1, sizeof(*names)), *nearest;
-	char *name = xstrndup(node->text, length);
+	const char **names = xcalloc(graph->pipeline->count + 1, sizeof(*names));
+	char *name = xstrndup(node->text, length), hint[OPTION_HINT];
 
 	for (size_t i = 0; i < graph->pipeline->count; i++)
 		names[i] = graph->pipeline->stages[i].name;
-	nearest = option_nearest(name, names);
-	mistakes_add(graph->schema->mistakes, node->place, "there is no stage '%s' in this pipeline%s%s%s", name,
-	             nearest ? ", did you mean '" : "", nearest ? nearest : "", nearest ? "'?" : "");
+	mistakes_add(graph->schema->mistakes, node->place, "there is no stage '%s' in this pipeline%s", name,
+	             option_hint(hint, name, names));
 	free(name);
 	free(names);
 }

@@ -35,8 +35,8 @@ static bool find_choice(const struct schema *schema, const struct schema_pair *p
 {
 	struct option_list words = {0};
 	struct text list = {0};
-	const char *value = pair->value->text, *nearest;
-	char *copy = xstrdup(choices), *rest = copy;
+	const char *value = pair->value->text;
+	char *copy = xstrdup(choices), *rest = copy, hint[OPTION_HINT];
 	bool found;
 
 	for (char *word; (word = strsep(&rest, "|"));) {
@@ -47,12 +47,9 @@ static bool find_choice(const struct schema *schema, const struct schema_pair *p
 	while (*index < words.count && strcmp(words.items[*index], value) != 0)
 		++*index;
 	found = *index < words.count;
-	if (!found) {
-		nearest = option_nearest(value, (const char *const *)words.items);
-		mistakes_add(schema->mistakes, pair->value->place, "'%s' takes %s, not '%s'%s%s%s", pair->key->text,
-		             list.data, value, nearest ? ", did you mean '" : "", nearest ? nearest : "",
-		             nearest ? "'?" : "");
-	}
+	if (!found)
+		mistakes_add(schema->mistakes, pair->value->place, "'%s' takes %s, not '%s'%s", pair->key->text,
+		             list.data, value, option_hint(hint, value, (const char *const *)words.items));
 	text_free(&list);
 	free(copy);
 	free(words.items);
@@ -149,7 +146,8 @@ static void read_value(const struct schema *schema, const struct schema_key *key
 static void unknown_key(const struct schema *schema, const struct node *node, const struct schema_part *parts,
                         size_t count)
 {
-	const char **names = NULL, *nearest;
+	const char **names = NULL;
+	char hint[OPTION_HINT];
 	size_t known = 0;
 
 	for (size_t i = 0; i < count; i++)
@@ -158,9 +156,8 @@ static void unknown_key(const struct schema *schema, const struct node *node, co
 			names[known++] = key->name;
 			names[known] = NULL;
 		}
-	nearest = option_nearest(node->text, names);
-	mistakes_add(schema->mistakes, node->place, "unknown key '%s'%s%s%s", node->text,
-	             nearest ? ", did you mean '" : "", nearest ? nearest : "", nearest ? "'?" : "");
+	mistakes_add(schema->mistakes, node->place, "unknown key '%s'%s", node->text,
+	             option_hint(hint, node->text, names));
 	free(names);
 }
 

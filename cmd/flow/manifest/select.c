@@ -21,14 +21,14 @@ void select_check(const struct option_list *only, const struct manifest *manifes
 	for (size_t i = 0; i < manifest->count; i++)
 		names[i] = manifest->pipelines[i].name;
 	for (size_t i = 0; i < only->count; i++) {
-		const char *nearest = option_nearest(only->items[i], names);
+		char hint[OPTION_HINT];
 		size_t j = 0;
 
 		while (names[j] && strcmp(names[j], only->items[i]) != 0)
 			j++;
 		if (!names[j])
-			die("the flow has no pipeline '%s'%s%s%s", only->items[i], nearest ? ", did you mean '" : "",
-			    nearest ? nearest : "", nearest ? "'?" : "");
+			die("the flow has no pipeline '%s'%s", only->items[i],
+			    option_hint(hint, only->items[i], names));
 	}
 	free(names);
 }

@@ -28,7 +28,7 @@ static void read_restart_word(const struct schema *schema, const struct schema_p
                               struct restart_policy *policy)
 {
 	static const char *const words[] = {"never", "always", NULL};
-	const char *nearest;
+	char hint[OPTION_HINT];
 
 	if (!schema_scalar(schema, pair->key, pair->value, "never, always or a mapping"))
 		return;
@@ -37,10 +37,9 @@ static void read_restart_word(const struct schema *schema, const struct schema_p
 	} else if (strcmp(pair->value->text, "always") == 0) {
 		policy->mode = RESTART_ALWAYS;
 	} else {
-		nearest = option_nearest(pair->value->text, words);
 		mistakes_add(schema->mistakes, pair->value->place,
-		             "'restart' takes never, always or a mapping, not '%s'%s%s%s", pair->value->text,
-		             nearest ? ", did you mean '" : "", nearest ? nearest : "", nearest ? "'?" : "");
+		             "'restart' takes never, always or a mapping, not '%s'%s", pair->value->text,
+		             option_hint(hint, pair->value->text, words));
 	}
 }
 

@@ -42,8 +42,7 @@ static bool order_read(struct order *order, const char *line, size_t length)
 	for (size_t i = 0; i < FIELDS; i++)
 		json_want_member(&want, members[i], strlen(members[i]));
 	text_add(&copy, line, length);
-	text_reserve(&copy, JSON_PADDING);
-	memset(copy.data + length, 0, JSON_PADDING);
+	json_pad(&copy);
 	good = json_scan(copy.data, length, &want, spans, 0, &result) && result.kind == JSON_OBJECT;
 	good = good && read_text(&order->what, &spans[FIELD_DO]);
 	if (good) {
@@ -130,7 +129,7 @@ static void events(struct run *run, struct control_client *client, const struct 
 static void refuse_name(const struct run *run, struct control_client *client, const char *name)
 {
 	struct option_list names = {0};
-	const char *nearest;
+	char hint[OPTION_HINT];
 
 	for (size_t i = 0; i < run->count; i++) {
 		const struct pipeline *pipeline = run->pipelines[i];
@@ -140,9 +139,8 @@ static void refuse_name(const struct run *run, struct control_client *client, co
 			option_list_add(&names, text_format("%s.%s", pipeline->manifest->name,
 			                                    pipeline->manifest->stages[j].name));
 	}
-	nearest = names.count > 0 ? option_nearest(name, (const char *const *)names.items) : NULL;
-	control_fail(client, STATUS_POINTLESS, "the flow has neither a pipeline nor a stage '%s'%s%s%s", name,
-	             nearest ? ", did you mean '" : "", nearest ? nearest : "", nearest ? "'?" : "");
+	control_fail(client, STATUS_POINTLESS, "the flow has neither a pipeline nor a stage '%s'%s", name,
+	             option_hint(hint, name, (const char *const *)names.items));
 	for (size_t i = 0; i < names.count; i++)
 		free(names.items[i]);
 	free(names.items);

@@ -45,6 +45,15 @@ size_t utf8_length(const char *bytes, size_t length)
 	return (size_t)(s - first);
 }
 
+size_t utf8_count(const char *string)
+{
+	size_t count = 0;
+
+	for (; *string; string++)
+		count += ((unsigned char)*string & 0xc0) != 0x80;
+	return count;
+}
+
 bool utf8_valid(const char *bytes, size_t length)
 {
 	return utf8_length(bytes, length) == length;

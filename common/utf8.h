@@ -9,6 +9,8 @@
 
 /* How many bytes from the first on are valid. */
 size_t utf8_length(const char *bytes, size_t length);
+/* How many characters a string has that is valid. */
+size_t utf8_count(const char *string);
 bool utf8_valid(const char *bytes, size_t length);
 
 #endif

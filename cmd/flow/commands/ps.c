@@ -15,6 +15,7 @@
 #include "common/message.h"
 #include "common/option.h"
 #include "common/unit.h"
+#include "common/utf8.h"
 
 enum column { NAME, STATE, PID, UP, STARTS, FAILURES, MODE, IN, OUT, BAD, DROPPED, RATE, QUEUE, FAILURE, COLUMNS };
 
@@ -91,23 +92,13 @@ static char *cell(enum kind kind, const struct json_span *span)
 	return text_detach(&text);
 }
 
-/* Characters, for the width of a column. */
-static size_t width_of(const char *string)
-{
-	size_t width = 0;
-
-	for (; *string; string++)
-		width += (*string & 0xc0) != 0x80;
-	return width;
-}
-
 static void add_row(struct rows *rows, char *cells[COLUMNS])
 {
 	/* The room doubles at each power of two. */
 	if ((rows->count & (rows->count - 1)) == 0)
 		rows->items = xreallocarray(rows->items, rows->count ? rows->count * 2 : 1, sizeof(*rows->items));
 	for (size_t i = 0; i < COLUMNS; i++) {
-		size_t width = width_of(cells[i]);
+		size_t width = utf8_count(cells[i]);
 
 		rows->items[rows->count][i] = cells[i];
 		if (width > rows->width[i])
@@ -151,7 +142,7 @@ static void add_lines(const struct rows *rows, struct text *table)
 	for (size_t i = 0; i < rows->count; i++) {
 		for (size_t j = 0; j < COLUMNS; j++) {
 			const char *text = rows->items[i][j];
-			int room = (int)(rows->width[j] - width_of(text));
+			int room = (int)(rows->width[j] - utf8_count(text));
 
 			if (j == COLUMNS - 1)
 				text_addf(table, "%s\n", text);

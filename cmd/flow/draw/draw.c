@@ -94,15 +94,6 @@ static bool is_start(char byte)
 	return ((unsigned char)byte & 0xc0) != 0x80;
 }
 
-size_t draw_length(const char *string)
-{
-	size_t length = 0;
-
-	for (; *string; string++)
-		length += is_start(*string);
-	return length;
-}
-
 size_t draw_add_line(struct text *text, const char *string, size_t most)
 {
 	static const char white[] = " \t\r\n";

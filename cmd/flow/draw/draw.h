@@ -41,7 +41,5 @@ void draw_edges_free(struct draw_edge *edges, size_t count);
  * `most` characters (0: any number) the last one that stays is '…'. Returns how many characters there are.
  */
 size_t draw_add_line(struct text *text, const char *string, size_t most);
-/* Characters of a UTF-8 text. */
-size_t draw_length(const char *string);
 
 #endif

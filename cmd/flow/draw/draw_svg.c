@@ -7,6 +7,7 @@
 #include "cmd/flow/draw/draw.h"
 #include "cmd/flow/draw/layout.h"
 #include "common/memory.h"
+#include "common/utf8.h"
 
 enum {
 	MARGIN = 20,
@@ -113,7 +114,7 @@ static void measure(struct picture *picture)
 	}
 	for (size_t i = 0; i < picture->edge_count; i++)
 		widen(&picture->columns[layout->boxes[layout->first[i]].column].letters,
-		      draw_length(picture->edges[i].label));
+		      utf8_count(picture->edges[i].label));
 	for (size_t i = 0; i < layout->columns; i++) {
 		struct column *column = &picture->columns[i];
 

@@ -7,6 +7,7 @@
 
 #include "cmd/flow/draw/draw.h"
 #include "common/memory.h"
+#include "common/utf8.h"
 
 struct line {
 	char *tree; /* what stands in front of the command */
@@ -59,7 +60,7 @@ static void add_line(struct tree *tree, const char *branch, const struct draw_ed
 	/* The room doubles at each power of two. */
 	if ((tree->count & (tree->count - 1)) == 0)
 		tree->lines = xreallocarray(tree->lines, tree->count ? tree->count * 2 : 1, sizeof(*tree->lines));
-	tree->lines[tree->count].length = draw_length(text.data);
+	tree->lines[tree->count].length = utf8_count(text.data);
 	tree->lines[tree->count].command = again ? NULL : named->run;
 	tree->lines[tree->count++].tree = text_detach(&text);
 }

@@ -7,6 +7,7 @@
 #include "cmd/flow/manager/child.h"
 #include "cmd/flow/manager/manager.h"
 #include "cmd/flow/manager/port.h"
+#include "cmd/flow/run/happening.h"
 #include "common/dead_letter.h"
 #include "common/text.h"
 
@@ -40,12 +41,13 @@ static size_t length_at(const struct port *port, uint64_t at)
 
 static void add_reason(struct text *reason, int status)
 {
-	if (WIFSIGNALED(status))
-		text_addf(reason, "killed the stage %d times, at last by signal %d (SIG%s)", POISON_DEATHS,
-		          WTERMSIG(status), sigabbrev_np(WTERMSIG(status)) ? sigabbrev_np(WTERMSIG(status)) : "?");
-	else
+	if (WIFSIGNALED(status)) {
+		text_addf(reason, "killed the stage %d times, at last by ", POISON_DEATHS);
+		happening_add_signal(reason, WTERMSIG(status));
+	} else {
 		text_addf(reason, "ended the stage %d times, at last with status %d", POISON_DEATHS,
 		          WEXITSTATUS(status));
+	}
 }
 
 /* Ours passes it over itself; of one that answers lines it is kept away. */

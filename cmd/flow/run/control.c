@@ -215,9 +215,7 @@ static void refuse(int fd, const char *why)
 {
 	struct text text = {0};
 
-	happening_begin(&text, "error", "");
-	happening_message(&text, "%s", why);
-	happening_end(&text);
+	happening_say(&text, "error", "", why);
 	if (send(fd, text.data, text.length, MSG_NOSIGNAL | MSG_DONTWAIT) < 0)
 		message_debug("control: cannot refuse a client:");
 	close(fd);
@@ -384,9 +382,7 @@ void control_fail(struct control_client *client, int status, const char *format,
 	va_start(arguments, format);
 	text_vaddf(&message, format, arguments);
 	va_end(arguments);
-	happening_begin(&text, "error", "");
-	happening_message(&text, "%s", message.data);
-	happening_end(&text);
+	happening_say(&text, "error", "", message.data);
 	control_say(client, text.data, text.length);
 	text_free(&text);
 	text_free(&message);

@@ -39,6 +39,20 @@ void happening_end(struct text *text)
 	text_add_string(text, "}}\n");
 }
 
+void happening_say(struct text *text, const char *name, const char *source, const char *message)
+{
+	happening_begin(text, name, source);
+	happening_message(text, "%s", message);
+	happening_end(text);
+}
+
+void happening_add_signal(struct text *text, int number)
+{
+	const char *name = sigabbrev_np(number);
+
+	text_addf(text, "signal %d (SIG%s)", number, name ? name : "?");
+}
+
 void happening_add_seconds(struct text *text, const char *name, int64_t nanoseconds)
 {
 	char seconds[UNIT_TEXT_MAX];
@@ -53,13 +67,14 @@ void happening_add_death(struct text *text, const struct happening_death *death,
 	char duration[UNIT_TEXT_MAX];
 	bool killed = WIFSIGNALED(death->status);
 
-	if (killed)
-		text_addf(&message, "killed by signal %d (SIG%s)", WTERMSIG(death->status),
-		          sigabbrev_np(WTERMSIG(death->status)) ? sigabbrev_np(WTERMSIG(death->status)) : "?");
-	else if (death->how)
+	if (killed) {
+		text_add_string(&message, "killed by ");
+		happening_add_signal(&message, WTERMSIG(death->status));
+	} else if (death->how) {
 		text_add_string(&message, death->how);
-	else
+	} else {
 		text_addf(&message, "exited with %d", WEXITSTATUS(death->status));
+	}
 	text_addf(&message, " after %s", unit_duration_text(duration, death->uptime / UNIT_MS * UNIT_MS));
 	if (death->delay >= 0) {
 		text_addf(&message, ", failure %" PRIu64, death->attempt);

@@ -31,6 +31,10 @@
 void happening_begin(struct text *text, const char *name, const char *source);
 void happening_message(struct text *text, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void happening_end(struct text *text);
+/* A whole event of which there is no more to say than a message. */
+void happening_say(struct text *text, const char *name, const char *source, const char *message);
+/* Appends what a signal is called in messages: "signal 9 (SIGKILL)". */
+void happening_add_signal(struct text *text, int number);
 /* Adds the member `,"name":seconds`, to the millisecond. */
 void happening_add_seconds(struct text *text, const char *name, int64_t nanoseconds);
 

@@ -64,9 +64,7 @@ static void say(struct control_client *client, const char *event, const char *so
 {
 	struct text text = {0};
 
-	happening_begin(&text, event, source);
-	happening_message(&text, "%s", message);
-	happening_end(&text);
+	happening_say(&text, event, source, message);
 	control_say(client, text.data, text.length);
 	text_free(&text);
 }

@@ -31,9 +31,7 @@ static void tell(struct pipeline *pipeline, const char *name, const char *messag
 {
 	struct text text = {0};
 
-	happening_begin(&text, name, pipeline->manifest->name);
-	happening_message(&text, "%s", message);
-	happening_end(&text);
+	happening_say(&text, name, pipeline->manifest->name, message);
 	run_hear(pipeline->run, pipeline, text.data, text.length);
 	text_free(&text);
 }

@@ -73,9 +73,7 @@ static void tell(struct run *run, const char *name, const char *message)
 {
 	struct text text = {0};
 
-	happening_begin(&text, name, run->version->manifest.name);
-	happening_message(&text, "%s", message);
-	happening_end(&text);
+	happening_say(&text, name, run->version->manifest.name, message);
 	run_hear(run, NULL, text.data, text.length);
 	text_free(&text);
 }

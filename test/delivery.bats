@@ -6,28 +6,11 @@ load flow
 
 # exact_flow N <<stages: a flow whose stages are those given; it bears many kills, and its ways hold little.
 exact_flow() {
-    {
-        echo 'restart: {limit: 1000, min: 1ms, max: 5ms}'
-        echo 'buffer: 4k'
-        echo 'pipelines:'
-        echo '  p:'
-        echo '    stages:'
-        sed 's/^/      /'
-    } >flow.yaml
+    stages 'restart: {limit: 1000, min: 1ms, max: 5ms}' 'buffer: 4k'
 }
 
-# ./slow hands lines on, one a millisecond, until there is a file ./go: so that kills come in the middle. It answers each.
 prepare() {
-    cat >slow <<'END'
-#!/usr/bin/python3
-import os, sys, time
-for line in sys.stdin:
-    sys.stdout.write(line)
-    sys.stdout.flush()
-    if not os.path.exists("go"):
-        time.sleep(0.001)
-END
-    chmod +x slow
+    write_slow
 }
 
 # A file of commands that die with 9 in the middle, the first time: dies_once NAME 'BEFORE' 'AFTER'.

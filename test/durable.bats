@@ -5,29 +5,12 @@ load lib
 load flow
 
 prepare() {
-    # ./slow hands lines on, one a millisecond, until there is a file ./go.
-    cat >slow <<'END'
-#!/usr/bin/python3
-import os, sys, time
-for line in sys.stdin:
-    sys.stdout.write(line)
-    sys.stdout.flush()
-    if not os.path.exists("go"):
-        time.sleep(0.001)
-END
-    chmod +x slow
+    write_slow
 }
 
 # durable <<stages: a flow that bears many kills.
 durable() {
-    {
-        echo 'delivery: durable'
-        echo 'restart: {limit: 1000, min: 1ms, max: 5ms}'
-        echo 'pipelines:'
-        echo '  p:'
-        echo '    stages:'
-        sed 's/^/      /'
-    } >flow.yaml
+    stages 'delivery: durable' 'restart: {limit: 1000, min: 1ms, max: 5ms}'
 }
 
 # N numbers, slowly, into out.csv.

@@ -10,6 +10,29 @@ flow() {
     cat >flow.yaml
 }
 
+# stages [SETTING…] <<stages: writes a flow of these settings and one pipeline, p, of these stages.
+stages() {
+    {
+        [ $# = 0 ] || printf '%s\n' "$@"
+        printf '%s\n' pipelines: '  p:' '    stages:'
+        sed 's/^/      /'
+    } >flow.yaml
+}
+
+# ./slow hands lines on, one a millisecond, until there is a file ./go: so that kills come in the middle. It answers each.
+write_slow() {
+    cat >slow <<'END'
+#!/usr/bin/python3
+import os, sys, time
+for line in sys.stdin:
+    sys.stdout.write(line)
+    sys.stdout.flush()
+    if not os.path.exists("go"):
+        time.sleep(0.001)
+END
+    chmod +x slow
+}
+
 run_flow() {
     start pype run "$@" >flow.out 2>>flow.err
     FLOW=$PID

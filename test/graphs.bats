@@ -4,23 +4,13 @@
 load lib
 load flow
 
-# graph <<stages: a flow of one pipeline with these stages.
-graph() {
-    {
-        echo 'pipelines:'
-        echo '  p:'
-        echo '    stages:'
-        sed 's/^/      /'
-    } >flow.yaml
-}
-
 runs_well() {
     run pype run
     [ "$status" -eq 0 ]
 }
 
 @test "fan-out: each reader has all, in order" {
-    graph <<'END'
+    stages <<'END'
 source: pype-cron --from 0 --to 30000 --every 1s
 csv: {run: pype-csv -o out.csv time, from: source}
 jq: {run: pype-jq -c .time >jq, from: source}
@@ -36,7 +26,7 @@ END
 }
 
 @test "fan-in: whole lines, all of them, those of each writer in their order" {
-    graph <<'END'
+    stages <<'END'
 a: "seq -f 'a %06.0f aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa' 30000"
 b: "seq -f 'b %06.0f' 50000"
 c: sh -c 'for i in 1 2 3 4 5; do seq -f "c $i%.0f" 1000 2000; sleep 0.01; done'
@@ -51,7 +41,7 @@ END
 }
 
 @test "fan-in: a writer's last line without a newline does not run into another writer's" {
-    graph <<'END'
+    stages <<'END'
 a: printf 'a1\na2'
 b: "printf 'b1\nb2'"
 all: {run: cat >out, from: [a, b]}
@@ -103,7 +93,7 @@ events() {
 
 @test "events by name: of one, of several, of all; those without a name go to who takes all" {
     events >feed
-    graph <<'END'
+    stages <<'END'
 source: cat feed
 a: {run: pype-jq -c .n >a, from: source.a}
 bc: {run: pype-jq -c .n >bc, from: [source.b, source.c]}
@@ -128,7 +118,7 @@ END
 {"event":"a.b","n":7,"event":"x"}
 {"event":"a","n":8}
 END
-    graph <<'END'
+    stages <<'END'
 source: cat feed
 dot: {run: pype-jq -c .n >dot, from: source.a.b}
 umlaut: {run: pype-jq -c .n >umlaut, from: 'source.ä "x"'}
@@ -140,7 +130,7 @@ END
 
 @test "events by name: what is no event is said, and in the dead letters of who asks for names; others have it" {
     printf '{"event":"a","n":1}\nnonsense\n[2]\n{"event":"a","n":3}\n' >feed
-    graph <<'END'
+    stages <<'END'
 source: cat feed
 a: {run: pype-jq -c .n >a, from: [source.a, source.b]}
 all: {run: cat >all, from: source}
@@ -155,7 +145,7 @@ END
 }
 
 @test "a diamond: both sides come together, each event by both" {
-    graph <<'END'
+    stages <<'END'
 source: pype-cron --from 0 --to 20000 --every 1s
 left: {run: "pype-jq -c '{l: .time}'", from: source}
 right: {run: "pype-jq -c '{r: .time}'", from: source}
@@ -194,7 +184,7 @@ END
 # A slow reader: three outputs, of which the second is stopped. stalled WHEN_FULL
 N=60000
 stalled() {
-    graph <<END
+    stages <<END
 source: {run: "numbers --to $N", ack: page}
 one: {run: pype-csv -o one.csv time, from: source}
 two: {run: "echo go >go; pype-csv -o two.csv time", from: source, buffer: 64k, when_full: $1}
@@ -300,7 +290,7 @@ still() {
 }
 
 @test "a branch that has failed for good ends the pipeline: the source stops, the others have all it wrote" {
-    graph <<'END'
+    stages <<'END'
 source: {run: numbers -v --every 1ms, ack: page}
 dies: {run: "sh -c 'head -n 5 >/dev/null; exit 1'", from: source, restart: never}
 csv: {run: pype-csv -o out.csv time, from: source}

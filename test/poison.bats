@@ -6,13 +6,7 @@ load flow
 
 # poisoned <<stages: a flow that bears the deaths.
 poisoned() {
-    {
-        echo 'restart: {limit: 100, min: 1ms, max: 5ms}'
-        echo 'pipelines:'
-        echo '  p:'
-        echo '    stages:'
-        sed 's/^/      /'
-    } >flow.yaml
+    stages 'restart: {limit: 100, min: 1ms, max: 5ms}'
 }
 
 # without N: the numbers up to 2999 but for N, as out.csv must have them.

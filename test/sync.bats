@@ -97,9 +97,11 @@ END
     wait_for test -e once
     # Nothing moves: the source has written one event more than what came out.
     [ "$(wc -l <out.csv)" = 5 ]
-    kill_stage p.stuck
+    # Its successor may be through before anybody sees it alive.
+    kill -9 "$(pid_of p.stuck)"
     flow_ends
     [ "$status" -eq 0 ]
+    [ "$(grep -c '"event":"started",.*"source":"p.stuck"' .pype/events.ndjson)" = 2 ]
     counts out.csv 0 49
     [ "$(jq -r 'select(.event == "started" and .source == "p.source").event' .pype/events.ndjson)" = started ]
 }

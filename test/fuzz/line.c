@@ -1,4 +1,4 @@
-// with: common/line.c common/memory.c common/message.c
+// with: common/line.c common/keeper.c common/page.c common/ring.c common/moment.c common/unit.c common/text.c common/memory.c common/message.c common/signals.c
 /*
  * line_reader: the first bytes of the input say how long a line may be and how the rest of it comes in, in reads of
  * which sizes. The lines are those of the rest, whole, and counted right.

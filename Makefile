@@ -10,7 +10,8 @@ BIN   = bin
 JOBS  = $(shell nproc)
 
 # What the targets install with .ci/deps (Debian, Ubuntu). "a|b": either will do; "a|": only where there is one.
-DEPS_BUILD = gcc libc6-dev libcurl4-openssl-dev libjq-dev libev-dev libmicrohttpd-dev libyaml-dev
+DEPS_BUILD = gcc libc6-dev libcurl4-openssl-dev libjq-dev libev-dev libmicrohttpd-dev libyaml-dev \
+             libwslay-dev zlib1g-dev libssl-dev libpcre2-dev
 DEPS_RUN   = curl ca-certificates tzdata
 DEPS_CHECK = bats parallel procps time jq curl openssl python3 nginx-light|nginx tinyproxy tzdata git mandoc man-db
 DEPS_LINT  = clang-format cppcheck mandoc shellcheck
@@ -19,7 +20,7 @@ DEPS_FUZZ  = clang
 
 # The modules of common/, bottom to top: a module includes only those before it (test/layers.bats).
 LAYERS = message memory text unit option signals moment clock utf8 json_want json_keys json json_text ring page keeper line output \
-         letter locked_file dead_letter stage source zone crontab schedule identity spawn json_token items http_settings \
+         letter locked_file dead_letter stage source source_loop state_file backoff zone crontab schedule identity spawn json_token items http_settings \
          http_reason http
 
 CC       = gcc
@@ -32,7 +33,7 @@ STRICT   = $(filter true,$(CI))
 ALL_CFLAGS  = -std=gnu11 $(WARNINGS) $(STRICT:%=-Werror) $(HARDEN_$(SAN)) $(CFLAGS) -I. -D_GNU_SOURCE \
               -DPYPE_VERSION='"$(VERSION)"'
 ALL_LDFLAGS = -pie -Wl,-z,relro,-z,now -Wl,--as-needed $(LDFLAGS)
-LIBS     = -lcurl -ljq -lev -lmicrohttpd -lyaml -lm
+LIBS     = -lcurl -ljq -lev -lmicrohttpd -lyaml -lwslay -lz -lcrypto -lpcre2-8 -lm
 HARDEN_  = $(HARDEN)
 
 # make SAN=1: everything under the address and undefined behaviour sanitizers.

@@ -4,14 +4,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "cmd/sources/rest/rest.h"
 #include "common/memory.h"
 #include "common/message.h"
 #include "common/option.h"
-#include "common/signals.h"
 #include "common/unit.h"
 #include "common/zone.h"
 
@@ -103,35 +101,8 @@ static void must_be_readable(const char *path, const char *word)
 		die("--%s '%s':", word, path);
 }
 
-static void leave(struct ev_loop *loop, struct ev_io *io, int events)
-{
-	(void)io;
-	(void)events;
-	ev_break(loop, EVBREAK_ALL);
-}
-
-/* As source.h has it when a write fails. */
-static void reader_gone(struct ev_loop *loop, struct ev_io *io, int events)
-{
-	(void)loop;
-	(void)io;
-	(void)events;
-	exit(STATUS_OK);
-}
-
-/* A pipe's writing end becomes ready for EV_READ, of which it has none, when its last reader closes it. */
-static void watch_reader(struct ev_loop *loop, struct ev_io *reader)
-{
-	struct stat status;
-
-	ev_io_init(reader, reader_gone, STDOUT_FILENO, EV_READ);
-	if (fstat(STDOUT_FILENO, &status) == 0 && S_ISFIFO(status.st_mode))
-		ev_io_start(loop, reader);
-}
-
 static int run(struct rest *rest)
 {
-	struct ev_io stop, reader;
 	int status;
 
 	must_be_readable(rest->settings.cacert, "cacert");
@@ -140,20 +111,15 @@ static int run(struct rest *rest)
 	if (getrandom(rest->random, sizeof(rest->random), 0) < 0)
 		fail("no random numbers:");
 	source_open(&rest->source);
-	rest->loop = ev_loop_new(EVFLAG_AUTO | EVFLAG_NOENV);
-	if (!rest->loop)
-		fail("libev does not start");
-	rest->http = http_new(rest->loop, &rest->settings);
-	ev_io_init(&stop, leave, signals_fd(), EV_READ);
-	ev_io_start(rest->loop, &stop);
-	watch_reader(rest->loop, &reader);
+	source_loop_open(&rest->loop, NULL, NULL);
+	rest->http = http_new(rest->loop.loop, &rest->settings);
 	for (size_t i = 0; i < rest->poll_count; i++)
 		poll_start(&rest->polls[i]);
-	ev_run(rest->loop, 0);
+	source_loop_run(&rest->loop);
 	for (size_t i = 0; i < rest->poll_count; i++)
 		poll_free(&rest->polls[i]);
 	http_free(rest->http);
-	ev_loop_destroy(rest->loop);
+	source_loop_close(&rest->loop);
 	free(rest->polls);
 	status = source_close(&rest->source);
 	return rest->status ? rest->status : status;

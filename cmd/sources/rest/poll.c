@@ -18,8 +18,8 @@ enum {
 
 static void disarm(struct poll *poll)
 {
-	ev_timer_stop(poll->rest->loop, &poll->timer);
-	ev_periodic_stop(poll->rest->loop, &poll->slot);
+	ev_timer_stop(poll->rest->loop.loop, &poll->timer);
+	ev_periodic_stop(poll->rest->loop.loop, &poll->slot);
 }
 
 static bool finished(const struct poll *poll)
@@ -33,7 +33,7 @@ static void end_if_over(struct rest *rest)
 	for (size_t i = 0; i < rest->poll_count; i++)
 		if (rest->polls[i].flying > 0 || !(rest->ending || finished(&rest->polls[i])))
 			return;
-	ev_break(rest->loop, EVBREAK_ALL);
+	source_loop_leave(&rest->loop);
 }
 
 /* No poll begins any more; those under way are waited for. */
@@ -48,9 +48,7 @@ static void give_up(struct rest *rest, int status)
 static void arm_pause(struct poll *poll, int64_t pause)
 {
 	disarm(poll);
-	ev_now_update(poll->rest->loop);
-	ev_timer_set(&poll->timer, (double)pause / UNIT_S, 0);
-	ev_timer_start(poll->rest->loop, &poll->timer);
+	source_loop_after(&poll->rest->loop, &poll->timer, pause);
 }
 
 /* Waits for the next slot. */
@@ -69,7 +67,7 @@ static void arm_slot(struct poll *poll)
 	if (!schedule_next(&rest->schedule, now + EARLY, &slot))
 		return; /* in the year 2261 */
 	ev_periodic_set(&poll->slot, (double)slot / UNIT_S, 0, NULL);
-	ev_periodic_start(rest->loop, &poll->slot);
+	ev_periodic_start(rest->loop.loop, &poll->slot);
 }
 
 static void took(void *context, const struct http_response *response);

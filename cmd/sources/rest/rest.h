@@ -16,6 +16,7 @@
 #include "common/items.h"
 #include "common/schedule.h"
 #include "common/source.h"
+#include "common/source_loop.h"
 #include "common/text.h"
 
 struct rest {
@@ -30,7 +31,7 @@ struct rest {
 	struct schedule schedule; /* if cron */
 
 	/* while it runs */
-	struct ev_loop *loop;
+	struct source_loop loop;
 	struct http *http;
 	struct poll *polls;
 	size_t poll_count;

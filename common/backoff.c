@@ -1,0 +1,15 @@
+#include "common/backoff.h"
+
+int64_t backoff_failed(struct backoff *backoff, int64_t lasted, uint64_t random)
+{
+	int64_t bound = backoff->min;
+
+	if (lasted > 0 && lasted >= backoff->reset)
+		backoff->failures = 0;
+	for (uint64_t i = 0; i < backoff->failures && bound < backoff->max; i++)
+		bound = bound > backoff->max / 2 ? backoff->max : bound * 2;
+	if (bound > backoff->max)
+		bound = backoff->max;
+	backoff->failures++;
+	return (int64_t)(random % ((uint64_t)bound + 1));
+}

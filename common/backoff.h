@@ -1,0 +1,26 @@
+/*
+ * backoff: how long to wait before the next try of something that keeps failing. Policy only: no clock, no timer.
+ *
+ * The pause is chosen by chance between nothing and a bound ("full jitter"), so that many who lost the same server do not come
+ * back at the same moment. The bound is min at first and doubles with each failure in a row, up to max. What lasted for
+ * `reset` counts as good: the next failure is a first one.
+ */
+#ifndef PYPE_BACKOFF_H
+#define PYPE_BACKOFF_H
+
+#include <stdint.h>
+
+struct backoff {
+	/* the caller's; nanoseconds */
+	int64_t min, max, reset;
+
+	uint64_t failures; /* in a row, so far */
+};
+
+/*
+ * One more failure, of what went well for `lasted` before (0: not at all, as when a connection does not come up; reset 0: any
+ * time above 0 is good). Returns the pause in nanoseconds. random is any 64 random bits (moment_random).
+ */
+int64_t backoff_failed(struct backoff *backoff, int64_t lasted, uint64_t random);
+
+#endif

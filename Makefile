@@ -13,7 +13,7 @@ JOBS  = $(shell nproc)
 DEPS_BUILD = gcc libc6-dev libcurl4-openssl-dev libjq-dev libev-dev libmicrohttpd-dev libyaml-dev \
              libwslay-dev zlib1g-dev libssl-dev libpcre2-dev
 DEPS_RUN   = curl ca-certificates tzdata
-DEPS_CHECK = bats parallel procps time jq curl openssl python3 nginx-light|nginx tinyproxy tzdata git mandoc man-db
+DEPS_CHECK = bats parallel procps time jq curl openssl python3 nginx-light|nginx tinyproxy tzdata git mandoc man-db npm|nodejs
 DEPS_LINT  = clang-format cppcheck mandoc shellcheck
 DEPS_BENCH = jq gojq| miller| python3
 DEPS_FUZZ  = clang
@@ -189,7 +189,14 @@ clean: ## remove what was built
 	rm -rf .build bin pype-*.tar.gz
 
 deps: ; @.ci/deps '$(DEPS_BUILD) $(DEPS_RUN)' ## install what is missing to build and run (apt-get)
-deps-check: ; @.ci/deps '$(DEPS_BUILD) $(DEPS_RUN) $(DEPS_CHECK)'
+deps-check: deps-packages $(BUILD)/node/installed
+deps-packages: ; @.ci/deps '$(DEPS_BUILD) $(DEPS_RUN) $(DEPS_CHECK)'
+
+# The servers from the npm registry that sources are tested against, as test/node/package-lock.json names them.
+$(BUILD)/node/installed: test/node/package.json test/node/package-lock.json | deps-packages
+	@mkdir -p $(@D)
+	@cp $^ $(@D)
+	$(call say,NPM)cd $(@D) && npm ci --silent --no-audit --no-fund --ignore-scripts && touch installed
 deps-lint: ; @.ci/deps '$(DEPS_BUILD) $(DEPS_LINT)'
 deps-bench: ; @.ci/deps '$(DEPS_BENCH)' ## … the peers that bench compares with
 deps-fuzz:
@@ -200,6 +207,6 @@ help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' Makefile | expand -t 12
 
 .PHONY: all unit fuzz-build run check san lint fuzz bench torture torture-build install uninstall dist clean \
-        deps deps-check deps-lint deps-bench deps-fuzz help
+        deps deps-check deps-packages deps-lint deps-bench deps-fuzz help
 .DELETE_ON_ERROR:
 -include $(wildcard $(BUILD)/*/*.d $(BUILD)/*/*/*.d $(BUILD)/*/*/*/*.d)

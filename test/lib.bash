@@ -8,6 +8,7 @@ bats_require_minimum_version 1.5.0
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 BIN=${PYPE_BIN:-$ROOT/bin}
 FIXTURES=$ROOT/test/fixtures
+export NODE_PATH=${PYPE_BUILD:-$ROOT/.build}/node/node_modules # ws, socket.io … (test/node)
 PYTHON=/usr/bin/python3 # Debian's: a python3 earlier in PATH may lack its modules
 export PATH=$BIN:$PATH
 export LC_ALL=C.UTF-8 TZ=UTC

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/http_cookies.h"
 #include "common/memory.h"
 #include "common/message.h"
 #include "common/moment.h"
@@ -17,7 +18,8 @@ struct http {
 	struct ev_loop *loop;
 	const struct http_settings *settings;
 	CURLM *multi;
-	struct curl_slist *resolve;
+	struct curl_slist *resolve, *connect_to;
+	struct http_cookies *cookies; /* or NULL */
 	struct ev_timer timer;
 	struct http_transfer *transfers;
 	int64_t away; /* nanoseconds spent in the callers' functions */
@@ -67,11 +69,12 @@ static void transfer_free(struct http_transfer *transfer)
 	free(transfer);
 }
 
-static const char *header(const struct http_transfer *transfer, const char *name)
+const char *http_header(const struct http_transfer *transfer, const char *name, size_t index)
 {
 	struct curl_header *found;
+	CURLHcode code = curl_easy_header(transfer->easy, name, index, CURLH_HEADER, -1, &found);
 
-	return curl_easy_header(transfer->easy, name, 0, CURLH_HEADER, -1, &found) == CURLHE_OK ? found->value : NULL;
+	return code == CURLHE_OK ? found->value : NULL;
 }
 
 /* A pause in whole seconds, or the date until when, by the server's own clock if that is known. */
@@ -98,16 +101,16 @@ static int64_t retry_after(const char *value, int64_t date)
 static void read_headers(struct http_transfer *transfer)
 {
 	struct http_response *response = &transfer->response;
-	const char *date = header(transfer, "Date");
+	const char *date = http_header(transfer, "Date", 0);
 	time_t seconds = date ? curl_getdate(date, NULL) : -1;
 	long status = 0;
 
 	curl_easy_getinfo(transfer->easy, CURLINFO_RESPONSE_CODE, &status);
 	response->status = (int)status;
 	response->date = seconds >= 0 ? seconds * UNIT_S : -1;
-	response->retry_after = retry_after(header(transfer, "Retry-After"), response->date);
-	response->type = header(transfer, "Content-Type");
-	response->etag = header(transfer, "ETag");
+	response->retry_after = retry_after(http_header(transfer, "Retry-After", 0), response->date);
+	response->type = http_header(transfer, "Content-Type", 0);
+	response->etag = http_header(transfer, "ETag", 0);
 	transfer->answered = true;
 }
 
@@ -136,6 +139,8 @@ static void finish(struct http_transfer *transfer, CURLcode code)
 	if (!transfer->answered)
 		read_headers(transfer);
 	ev_timer_stop(http->loop, &transfer->timer);
+	if (http->cookies)
+		http_cookies_save(http->cookies);
 	transfer->request.done(transfer->request.context, &transfer->response);
 	http->away += our_time(http) - before;
 	transfer_free(transfer);
@@ -339,6 +344,10 @@ struct http_transfer *http_start(struct http *http, const struct http_request *r
 	http->transfers = transfer;
 	transfer->response.date = transfer->response.retry_after = -1;
 	http_settings_apply(http->settings, easy, http->resolve);
+	if (http->connect_to)
+		HTTP_SET(easy, CURLOPT_CONNECT_TO, http->connect_to);
+	if (http->cookies)
+		http_cookies_apply(http->cookies, easy);
 	HTTP_SET(easy, CURLOPT_URL, request->url);
 	HTTP_SET(easy, CURLOPT_PRIVATE, transfer);
 	HTTP_SET(easy, CURLOPT_ERRORBUFFER, transfer->detail);
@@ -374,6 +383,9 @@ struct http *http_new(struct ev_loop *loop, const struct http_settings *settings
 	if (!http->multi)
 		fail("out of memory");
 	http->resolve = http_settings_resolve(settings);
+	http->connect_to = http_settings_connect_to(settings);
+	if (settings->cookies || settings->keep_cookies)
+		http->cookies = http_cookies_open(settings->cookies);
 	ev_init(&http->timer, timer_due);
 	http->timer.data = http;
 	curl_multi_setopt(http->multi, CURLMOPT_SOCKETFUNCTION, watch_socket);
@@ -390,6 +402,9 @@ void http_free(struct http *http)
 	curl_multi_cleanup(http->multi);
 	ev_timer_stop(http->loop, &http->timer);
 	curl_slist_free_all(http->resolve);
+	curl_slist_free_all(http->connect_to);
+	if (http->cookies)
+		http_cookies_close(http->cookies);
 	free(http);
 	curl_global_cleanup();
 }

@@ -52,7 +52,7 @@ struct http_request {
 struct http;
 struct http_transfer;
 
-/* The settings are borrowed. */
+/* The settings are borrowed. Ends the program (1) if the file of --cookies cannot be used. */
 struct http *http_new(struct ev_loop *loop, const struct http_settings *settings);
 /* Aborts what is under way, without a word to the callers. */
 void http_free(struct http *http);
@@ -60,5 +60,11 @@ void http_free(struct http *http);
 struct http_transfer *http_start(struct http *http, const struct http_request *request);
 /* Ends a request early; done is not called. */
 void http_abort(struct http_transfer *transfer);
+
+/*
+ * In piece and done: a header of the last answer, in the order of those of that name from 0 on. NULL: there is none. It is
+ * valid in the callback.
+ */
+const char *http_header(const struct http_transfer *transfer, const char *name, size_t index);
 
 #endif

@@ -48,6 +48,8 @@ static const struct cause {
 	{CURLE_PEER_FAILED_VERIFICATION, "SSL certificate problem: ", HTTP_TLS,
          "certificate not accepted: ", "SSL certificate problem: "},
 	{CURLE_PEER_FAILED_VERIFICATION, NULL, HTTP_TLS, "certificate not accepted: ", "SSL: "},
+	{CURLE_SSL_PINNEDPUBKEYNOTMATCH, NULL, HTTP_TLS, "the server's key is not the one that is pinned", NULL},
+	{CURLE_INTERFACE_FAILED, NULL, HTTP_CONNECT, "cannot connect from this interface: ", ""},
 	{CURLE_SSL_CERTPROBLEM, NULL, HTTP_SETUP, "cannot use the client certificate: ", ""},
 	{CURLE_SSL_CACERT_BADFILE, NULL, HTTP_SETUP, "cannot use the certificates to trust: ", ""},
 };

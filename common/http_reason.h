@@ -21,6 +21,7 @@ enum http_failure {
 	HTTP_TOO_LARGE, /* the body is over the limit */
 	HTTP_GARBAGE, /* something other than HTTP came */
 	HTTP_CLOSED, /* the connection ended early */
+	HTTP_AUTH, /* there is nothing to log in with: no token could be had */
 	HTTP_STOPPED, /* the caller has had enough */
 	HTTP_OTHER,
 };

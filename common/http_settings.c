@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <unistd.h>
 
 #include "common/memory.h"
 #include "common/message.h"
@@ -12,13 +13,7 @@
 
 void http_settings_init(struct http_settings *settings)
 {
-	*settings = (struct http_settings){.timeout = 8 * UNIT_S, .max_redirects = 10};
-}
-
-/* A value that stands elsewhere, and is not read while the program checks itself. */
-static bool unread(const char *value)
-{
-	return option_checking() && (*value == '@' || strncmp(value, "env:", 4) == 0);
+	*settings = (struct http_settings){.timeout = 8 * UNIT_S, .max_redirects = 10, .tls_min = -1};
 }
 
 /* How long the name of a header is (RFC 9110 5.1); 0: it is no header. "Name;" is libcurl's way to write an empty one. */
@@ -65,13 +60,64 @@ static void checked(const char *line, void *context)
 	check_header(line);
 }
 
+/* "sha256//BASE64;sha256//…", of 32 bytes each; anything else is the name of a file. */
+static bool is_pin(const char *keys)
+{
+	return strncmp(keys, "sha256//", 8) == 0;
+}
+
+static void check_pins(const char *keys)
+{
+	enum { PIN = 44 };
+
+	for (;; keys += 1) {
+		keys += is_pin(keys) ? 8 : 0;
+		for (size_t i = 0; i < PIN; i++)
+			if (i < PIN - 1 ? !isalnum((unsigned char)keys[i]) && keys[i] != '+' && keys[i] != '/'
+			                : keys[i] != '=')
+				die("--pinned-key takes sha256// and 44 characters of base64, and more of that behind "
+				    "a ';'");
+		keys += PIN;
+		if (*keys == '\0')
+			return;
+		if (*keys != ';' || !is_pin(keys + 1))
+			die("--pinned-key: ';' or nothing must be behind a key");
+	}
+}
+
+/* Parts between colons; an address in brackets is one. */
+static int count_parts(const char *entry)
+{
+	int parts = 1;
+	bool inside = false;
+
+	for (; *entry; entry++) {
+		inside = *entry == '[' || (inside && *entry != ']');
+		parts += *entry == ':' && !inside;
+	}
+	return parts;
+}
+
+static void check_connection(const struct http_settings *settings)
+{
+	for (size_t i = 0; i < settings->connect_to.count; i++)
+		if (count_parts(settings->connect_to.items[i]) != 4)
+			die("--connect-to takes HOST:PORT:HOST:PORT, not '%s'", settings->connect_to.items[i]);
+	if (settings->interface && !*settings->interface)
+		die("--interface takes the name of an interface, or an address");
+	if (settings->digest && !settings->user)
+		die("--digest needs --user");
+	if (settings->pinned_key && is_pin(settings->pinned_key))
+		check_pins(settings->pinned_key);
+}
+
 void http_settings_check(const struct http_settings *settings)
 {
 	char *url, *shown;
 	const char *proxy = settings->proxy;
 
 	for (size_t i = 0; i < settings->headers.count; i++)
-		if (!unread(settings->headers.items[i]))
+		if (!option_unread(settings->headers.items[i]))
 			each_header(settings->headers.items[i], checked, NULL);
 	for (size_t i = 0; i < settings->resolve.count; i++) {
 		const char *entry = settings->resolve.items[i], *port = strchr(entry, ':');
@@ -81,13 +127,14 @@ void http_settings_check(const struct http_settings *settings)
 	}
 	if (settings->user && settings->bearer)
 		die("--user and --bearer exclude each other");
+	check_connection(settings);
 	if (settings->key && !settings->cert)
 		die("--key needs --cert");
 	if (settings->insecure && settings->cacert)
 		die("--insecure and --cacert exclude each other");
 	if (settings->connect_timeout && settings->timeout && settings->connect_timeout > settings->timeout)
 		die("--connect-timeout is longer than --timeout");
-	if (!proxy || !*proxy || unread(proxy))
+	if (!proxy || !*proxy || option_unread(proxy))
 		return;
 	if (strstr(proxy, "://") && strncmp(proxy, "http", 4) != 0 && strncmp(proxy, "socks", 5) != 0)
 		die("--proxy takes an http, https or socks URL");
@@ -177,6 +224,23 @@ static void set_files(const struct http_settings *settings, CURL *easy)
 		HTTP_SET(easy, CURLOPT_SSLCERT, settings->cert);
 	if (settings->key)
 		HTTP_SET(easy, CURLOPT_SSLKEY, settings->key);
+	if (settings->pinned_key)
+		HTTP_SET(easy, CURLOPT_PINNEDPUBLICKEY, settings->pinned_key);
+}
+
+static void must_be_readable(const char *path, const char *word)
+{
+	if (path && access(path, R_OK) < 0)
+		die("--%s '%s':", word, path);
+}
+
+void http_settings_files(const struct http_settings *settings)
+{
+	must_be_readable(settings->cacert, "cacert");
+	must_be_readable(settings->cert, "cert");
+	must_be_readable(settings->key, "key");
+	if (settings->pinned_key && !is_pin(settings->pinned_key))
+		must_be_readable(settings->pinned_key, "pinned-key");
 }
 
 void http_settings_apply(const struct http_settings *settings, CURL *easy, struct curl_slist *resolve)
@@ -185,14 +249,17 @@ void http_settings_apply(const struct http_settings *settings, CURL *easy, struc
 	HTTP_SET(easy, CURLOPT_QUICK_EXIT, 1L); /* a name that is still being looked up does not hold the end */
 	HTTP_SET(easy, CURLOPT_PROTOCOLS_STR, "http,https");
 	HTTP_SET(easy, CURLOPT_REDIR_PROTOCOLS_STR, "http,https");
-	HTTP_SET(easy, CURLOPT_FOLLOWLOCATION, settings->max_redirects > 0 ? 1L : 0L);
+	HTTP_SET(easy, CURLOPT_FOLLOWLOCATION, settings->max_redirects > 0 && !settings->as_signed ? 1L : 0L);
+	HTTP_SET(easy, CURLOPT_PATH_AS_IS, settings->as_signed ? 1L : 0L);
 	HTTP_SET(easy, CURLOPT_MAXREDIRS, (long)settings->max_redirects);
 	HTTP_SET(easy, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
 	HTTP_SET(easy, CURLOPT_USERAGENT, settings->user_agent ? settings->user_agent : "pype/" PYPE_VERSION);
 	if (!settings->no_compression)
 		HTTP_SET(easy, CURLOPT_ACCEPT_ENCODING, "");
-	if (settings->user)
+	if (settings->user && !settings->as_signed)
 		HTTP_SET(easy, CURLOPT_USERPWD, settings->user);
+	if (settings->digest)
+		HTTP_SET(easy, CURLOPT_HTTPAUTH, CURLAUTH_DIGEST);
 	if (settings->bearer) {
 		HTTP_SET(easy, CURLOPT_HTTPAUTH, CURLAUTH_BEARER);
 		HTTP_SET(easy, CURLOPT_XOAUTH2_BEARER, settings->bearer);
@@ -203,6 +270,11 @@ void http_settings_apply(const struct http_settings *settings, CURL *easy, struc
 		HTTP_SET(easy, CURLOPT_PROXY, settings->proxy);
 	if (settings->unix_socket)
 		HTTP_SET(easy, CURLOPT_UNIX_SOCKET_PATH, settings->unix_socket);
+	if (settings->interface)
+		HTTP_SET(easy, CURLOPT_INTERFACE, settings->interface);
+	if (settings->tls_min >= 0)
+		HTTP_SET(easy, CURLOPT_SSLVERSION,
+		         (long)(settings->tls_min == 0 ? CURL_SSLVERSION_TLSv1_2 : CURL_SSLVERSION_TLSv1_3));
 	if (resolve)
 		HTTP_SET(easy, CURLOPT_RESOLVE, resolve);
 	HTTP_SET(easy, CURLOPT_SSL_VERIFYPEER, settings->insecure ? 0L : 1L);
@@ -219,13 +291,23 @@ static struct curl_slist *append(struct curl_slist *list, const char *string)
 	return longer;
 }
 
-struct curl_slist *http_settings_resolve(const struct http_settings *settings)
+static struct curl_slist *list_of(const struct option_list *options)
 {
 	struct curl_slist *list = NULL;
 
-	for (size_t i = 0; i < settings->resolve.count; i++)
-		list = append(list, settings->resolve.items[i]);
+	for (size_t i = 0; i < options->count; i++)
+		list = append(list, options->items[i]);
 	return list;
+}
+
+struct curl_slist *http_settings_resolve(const struct http_settings *settings)
+{
+	return list_of(&settings->resolve);
+}
+
+struct curl_slist *http_settings_connect_to(const struct http_settings *settings)
+{
+	return list_of(&settings->connect_to);
 }
 
 static void add_header(const char *line, void *context)

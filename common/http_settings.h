@@ -17,9 +17,12 @@ struct http_settings {
 	int64_t timeout; /* nanoseconds for a whole request, redirects and body too; 0: no limit */
 	int64_t connect_timeout; /* of that, for name, connection and TLS; 0: no limit of its own */
 	int64_t max_redirects; /* 0: redirects are not followed */
-	struct option_list headers, resolve;
+	struct option_list headers, resolve, connect_to;
 	char *user, *bearer, *proxy, *unix_socket, *user_agent, *cacert, *cert, *key;
-	bool netrc, insecure, no_compression;
+	char *pinned_key, *interface, *cookies;
+	int tls_min; /* index in the option's choices; -1: the library's */
+	bool netrc, insecure, no_compression, digest, keep_cookies;
+	bool as_signed; /* no option: the request is signed, so path and host stay as they are, without redirects */
 };
 
 /* clang-format off */
@@ -31,14 +34,21 @@ struct http_settings {
 	OPTION_FLAG(0, "no-compression", &(s)->no_compression, "do not ask for a compressed answer"), \
 	OPTION_STRING_SECRET('u', "user", "NAME:PASSWORD", &(s)->user, "basic authentication (@FILE, env:NAME)"), \
 	OPTION_STRING_SECRET(0, "bearer", "TOKEN", &(s)->bearer, "bearer token (@FILE, env:NAME)"), \
+	OPTION_FLAG(0, "digest", &(s)->digest, "digest authentication instead, with --user"), \
 	OPTION_FLAG(0, "netrc", &(s)->netrc, "look up name and password in ~/.netrc"), \
 	OPTION_STRING_SECRET('x', "proxy", "URL", &(s)->proxy, "go through this proxy (@FILE, env:NAME)"), \
 	OPTION_STRING(0, "unix-socket", "PATH", &(s)->unix_socket, "connect to this socket instead of the host"), \
 	OPTION_LIST(0, "resolve", "HOST:PORT:ADDRESS", &(s)->resolve, "take this address for the host (repeatable)"), \
+	OPTION_LIST(0, "connect-to", "HOST:PORT:HOST:PORT", &(s)->connect_to, "connect to the second for the first (repeatable)"), \
+	OPTION_STRING(0, "interface", "NAME", &(s)->interface, "connect from this interface or address"), \
+	OPTION_FLAG(0, "keep-cookies", &(s)->keep_cookies, "send back the cookies that came, while it runs"), \
+	OPTION_STRING(0, "cookies", "FILE", &(s)->cookies, "the same, and keep them in FILE"), \
 	OPTION_STRING('A', "user-agent", "NAME", &(s)->user_agent, "send this User-Agent"), \
 	OPTION_STRING(0, "cacert", "FILE", &(s)->cacert, "trust the certificates in FILE (PEM) only"), \
 	OPTION_STRING(0, "cert", "FILE", &(s)->cert, "client certificate (PEM)"), \
 	OPTION_STRING(0, "key", "FILE", &(s)->key, "its private key (PEM), if not in the same file"), \
+	OPTION_STRING(0, "pinned-key", "KEYS", &(s)->pinned_key, "the server's public key is sha256//BASE64, or in this file"), \
+	OPTION_CHOICE(0, "tls-min", "1.2|1.3", &(s)->tls_min, "the oldest TLS to speak"), \
 	OPTION_FLAG('k', "insecure", &(s)->insecure, "do not verify the server's certificate")
 /* clang-format on */
 
@@ -68,6 +78,14 @@ struct curl_slist *http_settings_resolve(const struct http_settings *settings);
  * not sent: an Expect with a large body, for whose answer it waits a second; without a body, a Content-Type.
  */
 struct curl_slist *http_settings_headers(const struct http_settings *settings, const char *const *more, bool body);
+
+/* The option --connect-to, as that. */
+struct curl_slist *http_settings_connect_to(const struct http_settings *settings);
+
+/*
+ * Files that the settings name and that must be readable are; else the program ends (2). Not while it checks itself.
+ */
+void http_settings_files(const struct http_settings *settings);
 
 /* curl_easy_setopt, which never fails: libcurl has all that is asked for since 7.88, so a no is a broken installation. */
 #define HTTP_SET(easy, option, value) http_set_done(curl_easy_setopt(easy, option, value), #option)

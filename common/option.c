@@ -68,6 +68,11 @@ char *option_secret(const char *value)
 	return text_detach(&content);
 }
 
+bool option_unread(const char *value)
+{
+	return option_checking() && (*value == '@' || strncmp(value, "env:", 4) == 0);
+}
+
 /* Edits (insert, delete, replace, swap of neighbours) that turn a into b, for words of less than 32 letters. */
 static int distance(const char *a, const char *b)
 {

@@ -127,6 +127,9 @@ bool option_checking(void);
 /* "@FILE", "env:NAME" or the string itself; the result is the caller's. Ends the program (2) if there is none. */
 char *option_secret(const char *value);
 
+/* True if that would be read from a file or the environment and is not, since the program checks itself. */
+bool option_unread(const char *value);
+
 /* The nearest of the words to a misspelt one, or NULL if none is near. words ends with NULL. */
 const char *option_nearest(const char *word, const char *const *words);
 

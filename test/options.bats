@@ -130,7 +130,7 @@ status_of() {
         case $program in
         pype) allowed='ev yaml-0' ;;
         pype-jq) allowed='jq' ;;
-        pype-rest) allowed='curl ev' ;;
+        pype-rest) allowed='curl crypto ev' ;;
         pype-serve) allowed='microhttpd ev' ;;
         *) allowed='' ;;
         esac

@@ -11,9 +11,9 @@
 
 enum { EXCERPT = 200 }; /* bytes of an error's body that -v shows */
 
-static bool is_success(int status)
+static enum http_verdict verdict_of(const struct answer *answer, int status)
 {
-	return status >= 200 && status <= 299;
+	return http_status_verdict(&answer->poll->rest->statuses, status);
 }
 
 /* The time of the event: the server's, if it says. */
@@ -130,7 +130,7 @@ bool answer_piece(void *context, const struct http_response *response, const cha
 	bool more = true;
 
 	answer->response = response;
-	if (!is_success(response->status)) {
+	if (verdict_of(answer, response->status) != HTTP_STATUS_GOOD) {
 		if (answer->body.length < EXCERPT)
 			text_add(&answer->body, bytes, length < EXCERPT ? length : EXCERPT);
 	} else if (rest->items) {
@@ -143,7 +143,7 @@ bool answer_piece(void *context, const struct http_response *response, const cha
 }
 
 /* What may be done about a status; NULL: nothing that could be said here. */
-static const char *status_hint(int status)
+static const char *status_hint(const struct rest *rest, int status)
 {
 	static const struct {
 		int status;
@@ -156,7 +156,8 @@ static const char *status_hint(int status)
 	};
 
 	if (status >= 300 && status <= 399)
-		return "--max-redirects follows redirects";
+		return rest->settings.as_signed ? "a signed request follows no redirect"
+		                                : "--max-redirects follows redirects";
 	for (size_t i = 0; i < sizeof(hints) / sizeof(*hints); i++)
 		if (hints[i].status == status)
 			return hints[i].hint;
@@ -188,11 +189,11 @@ static enum verdict refused(struct answer *answer, struct text *reason)
 	const struct http_response *response = answer->response;
 
 	text_addf(reason, "status %d", response->status);
-	add_hint(reason, status_hint(response->status));
+	add_hint(reason, status_hint(answer->poll->rest, response->status));
 	if (answer->body.length > 0)
 		message_info("'%s': status %d: %.*s", answer->poll->shown, response->status, EXCERPT,
 		             answer->body.data);
-	return ANSWER_FAILED;
+	return verdict_of(answer, response->status) == HTTP_STATUS_FATAL ? ANSWER_FATAL : ANSWER_FAILED;
 }
 
 static void add_items_error(struct answer *answer, struct text *reason)
@@ -249,7 +250,7 @@ enum verdict answer_end(struct answer *answer, const struct http_response *respo
 	enum verdict verdict = ANSWER_GOOD;
 
 	answer->response = response;
-	if ((came || response->failure == HTTP_TOO_LARGE) && !is_success(response->status))
+	if ((came || response->failure == HTTP_TOO_LARGE) && verdict_of(answer, response->status) != HTTP_STATUS_GOOD)
 		verdict = refused(answer, reason);
 	else if (response->failure != HTTP_OK)
 		verdict = broken(answer, reason);

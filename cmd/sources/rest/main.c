@@ -4,7 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
-#include <unistd.h>
 
 #include "cmd/sources/rest/rest.h"
 #include "common/memory.h"
@@ -88,6 +87,10 @@ static void compile(struct rest *rest, char **operands)
 	compile_schedule(rest);
 	compile_items(rest);
 	http_settings_check(&rest->settings);
+	http_auth_settings_check(&rest->auth, &rest->settings);
+	http_rate_settings_check(&rest->rate);
+	http_statuses_check(&rest->statuses);
+	rest->rate.most = rest->retry_after_max;
 	while (operands[rest->poll_count])
 		rest->poll_count++;
 	rest->polls = xcalloc(rest->poll_count, sizeof(*rest->polls));
@@ -95,30 +98,22 @@ static void compile(struct rest *rest, char **operands)
 		poll_init(&rest->polls[i], rest, operands[i]);
 }
 
-static void must_be_readable(const char *path, const char *word)
-{
-	if (path && access(path, R_OK) < 0)
-		die("--%s '%s':", word, path);
-}
-
 static int run(struct rest *rest)
 {
 	int status;
 
-	must_be_readable(rest->settings.cacert, "cacert");
-	must_be_readable(rest->settings.cert, "cert");
-	must_be_readable(rest->settings.key, "key");
+	http_settings_files(&rest->settings);
 	if (getrandom(rest->random, sizeof(rest->random), 0) < 0)
 		fail("no random numbers:");
 	source_open(&rest->source);
 	source_loop_open(&rest->loop, NULL, NULL);
-	rest->http = http_new(rest->loop.loop, &rest->settings);
+	rest->asks = http_asks_new(rest->loop.loop, &rest->settings, &rest->auth, &rest->rate);
 	for (size_t i = 0; i < rest->poll_count; i++)
 		poll_start(&rest->polls[i]);
 	source_loop_run(&rest->loop);
 	for (size_t i = 0; i < rest->poll_count; i++)
 		poll_free(&rest->polls[i]);
-	http_free(rest->http);
+	http_asks_free(rest->asks);
 	source_loop_close(&rest->loop);
 	free(rest->polls);
 	status = source_close(&rest->source);
@@ -154,6 +149,9 @@ int main(int argc, char **argv)
 		OPTION_STRING('X', "method", "METHOD", &rest.method, "GET, or POST with --data"),
 		OPTION_STRING_SECRET('d', "data", "TEXT", &rest.data, "body of the request (@FILE, env:NAME)"),
 		HTTP_OPTIONS(&rest.settings),
+		HTTP_AUTH_OPTIONS(&rest.auth),
+		HTTP_RATE_OPTIONS(&rest.rate),
+		HTTP_STATUS_OPTIONS(&rest.statuses),
 		OPTION_END,
 	};
 	char **operands;
@@ -161,6 +159,8 @@ int main(int argc, char **argv)
 	(void)argc;
 	rest.name = name;
 	http_settings_init(&rest.settings);
+	http_auth_settings_init(&rest.auth);
+	http_rate_settings_init(&rest.rate);
 	operands = option_parse_both(&program, options, source_options(&rest.source), argv);
 	compile(&rest, operands);
 	/* No return: the secrets that the options hold are never freed, and this frame is where they are. */

@@ -100,7 +100,7 @@ static void begin(struct poll *poll)
 	poll->answers = answer;
 	poll->flying++;
 	message_debug("'%s': asking", poll->shown);
-	answer->transfer = http_start(rest->http, &request);
+	answer->ask = http_ask(rest->asks, &request);
 	if (rest->count == 0 || poll->answered + poll->flying < rest->count)
 		arm_slot(poll);
 }
@@ -183,15 +183,15 @@ static void succeeded(struct poll *poll)
 		arm_slot(poll);
 }
 
-/* said: the reason is on stderr already. */
-static void failed(struct poll *poll, const struct http_response *response, const char *reason, bool said)
+static void failed(struct poll *poll, const struct http_response *response, const char *reason, enum verdict verdict)
 {
+	bool said = verdict == ANSWER_SAID;
 	struct rest *rest = poll->rest;
 	char pause[UNIT_TEXT_MAX];
 	int64_t nanoseconds;
 
 	poll->failures++;
-	if (response->failure == HTTP_SETUP) {
+	if (response->failure == HTTP_SETUP || verdict == ANSWER_FATAL) {
 		message_error("'%s': %s", poll->shown, reason);
 		give_up(rest, STATUS_POINTLESS);
 	} else if (rest->max_failures > 0 && poll->failures >= rest->max_failures) {
@@ -281,7 +281,7 @@ static void took(void *context, const struct http_response *response)
 		succeeded(poll);
 		note_places(poll->rest, &poll->rest->source);
 	} else {
-		failed(poll, response, reason.data, verdict == ANSWER_SAID);
+		failed(poll, response, reason.data, verdict);
 	}
 	source_flush(&poll->rest->source);
 	text_free(&reason);
@@ -333,7 +333,7 @@ void poll_free(struct poll *poll)
 {
 	disarm(poll);
 	while (poll->answers) {
-		http_abort(poll->answers->transfer);
+		http_ask_abort(poll->answers->ask);
 		drop(poll->answers);
 	}
 	if (message_hidden(&poll->busy))

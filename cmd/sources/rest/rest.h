@@ -12,7 +12,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "common/http.h"
+#include "common/http_ask.h"
+#include "common/http_status.h"
 #include "common/items.h"
 #include "common/schedule.h"
 #include "common/source.h"
@@ -22,6 +23,9 @@
 struct rest {
 	/* as asked for */
 	struct http_settings settings;
+	struct http_auth_settings auth;
+	struct http_rate_settings rate;
+	struct http_statuses statuses;
 	struct source source;
 	int64_t every, retry_min, retry_max, retry_after_max; /* nanoseconds */
 	int64_t count, max_failures; /* 0: without end */
@@ -32,7 +36,7 @@ struct rest {
 
 	/* while it runs */
 	struct source_loop loop;
-	struct http *http;
+	struct http_asks *asks;
 	struct poll *polls;
 	size_t poll_count;
 	unsigned short random[3];
@@ -68,15 +72,15 @@ struct answer {
 	struct answer *next, **link;
 	struct poll *poll;
 	int64_t begun; /* monotonic */
-	struct http_transfer *transfer;
+	struct http_ask *ask;
 	struct text body; /* without --items, and the beginning of what comes with an error */
 	struct items items; /* with --items */
 	struct text line; /* an event's data, in one line */
 	const struct http_response *response;
 };
 
-/* What came of it; said: on stderr already. */
-enum verdict { ANSWER_GOOD, ANSWER_FAILED, ANSWER_SAID };
+/* What came of it; said: on stderr already; fatal: a try again is pointless. */
+enum verdict { ANSWER_GOOD, ANSWER_FAILED, ANSWER_SAID, ANSWER_FATAL };
 
 void answer_init(struct answer *answer, struct poll *poll);
 void answer_free(struct answer *answer);

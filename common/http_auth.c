@@ -15,6 +15,7 @@
 #include "common/text.h"
 #include "common/unit.h"
 
+#define FAR    (10000 * UNIT_DAY) /* no token is kept longer without another look */
 #define LEEWAY (30 * UNIT_S) /* at most: how much before its end a token is renewed */
 
 struct http_auth_wait {
@@ -40,6 +41,7 @@ struct http_auth {
 	uint64_t generation;
 	int64_t renew, end; /* when the token is renewed, and when it is of no use; monotonic */
 	int64_t retry_after;
+	struct message_limit used_on; /* since the token came */
 
 	/* signatures */
 	struct aws_sigv4 keys;
@@ -71,6 +73,21 @@ static void only_one(const struct http_auth_settings *settings, const struct htt
 	}
 }
 
+/* What is made anew for each request cannot be given for good. */
+static void check_headers(const struct http_auth_settings *settings, const struct http_settings *http)
+{
+	static const char *const names[] = {"Authorization", "X-Amz-Date", "X-Amz-Content-Sha256",
+	                                    "X-Amz-Security-Token"};
+	struct curl_slist *list = http_settings_headers(http, NULL, false), *item;
+
+	for (item = list; item; item = item->next)
+		for (size_t i = 0; i < (settings->aws ? sizeof(names) / sizeof(*names) : 1); i++)
+			if (strcspn(item->data, ":;") == strlen(names[i]) &&
+			    strncasecmp(item->data, names[i], strlen(names[i])) == 0)
+				die("--header %s cannot be given when it is made for each request", names[i]);
+	curl_slist_free_all(list);
+}
+
 static void check_aws(const struct http_auth_settings *settings, const struct http_settings *http)
 {
 	const char *slash = strchr(settings->aws, '/'), *service = slash ? slash + 1 : settings->aws;
@@ -99,6 +116,8 @@ void http_auth_settings_check(const struct http_auth_settings *settings, struct 
 		die("--aws-token needs --aws-sigv4 and --user");
 	if (settings->aws)
 		check_aws(settings, http);
+	if (settings->aws || settings->bearer_file || settings->bearer_command || settings->oauth2.url)
+		check_headers(settings, http);
 	http->as_signed = settings->aws;
 }
 
@@ -211,7 +230,8 @@ static void got(void *context, const struct http_token *token)
 	if (!token->value) {
 		/* The token before is as good as it was, if it is not over or refused. */
 		if (auth->header.length > 0 && !auth->refused && now < auth->end) {
-			message_warning("%s; the token before is used on", token->error);
+			if (message_pass(&auth->used_on))
+				message_warning("%s; the token before is used on", token->error);
 			return;
 		}
 		text_clear(&auth->header);
@@ -223,10 +243,11 @@ static void got(void *context, const struct http_token *token)
 	text_addf(&auth->header, "Authorization: Bearer %s", token->value);
 	auth->generation++;
 	auth->refused = false;
+	auth->used_on.count = 0;
 	auth->renew = auth->end = INT64_MAX;
 	if (token->lifetime >= 0) {
 		leeway = token->lifetime / 10 < LEEWAY ? token->lifetime / 10 : LEEWAY;
-		auth->end = now + token->lifetime;
+		auth->end = now + (token->lifetime < FAR ? token->lifetime : FAR);
 		auth->renew = auth->end - leeway;
 	}
 }

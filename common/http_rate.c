@@ -13,6 +13,8 @@
 
 enum { HOSTS_MAX = 1000 }; /* more share what the last one has */
 
+#define FAR (10000 * UNIT_DAY) /* no reset is later */
+
 struct host {
 	struct host *next;
 	char *name;
@@ -149,21 +151,21 @@ static bool is_none_left(const char *remaining)
 /* The value of a reset, in nanoseconds from date on; -1: it is not understood. */
 static int64_t until_reset(const char *reset, int64_t date)
 {
-	const double unix_seconds = 1e9, unix_milliseconds = 1e12, far = 1e9;
+	const double unix_seconds = 1e9, unix_milliseconds = 1e12;
 	double seconds;
 	int64_t duration;
 
 	if (!number_at(reset, &seconds))
 		return -1;
 	if (reset[strspn(reset, " 0123456789.")] && unit_duration(reset, &duration))
-		return duration;
+		return duration < FAR ? duration : FAR;
 	if (seconds >= unix_milliseconds)
 		seconds = seconds / 1000 - (double)date / UNIT_S;
 	else if (seconds >= unix_seconds)
 		seconds -= (double)date / UNIT_S;
 	if (seconds < 0)
 		return 0;
-	return (int64_t)(seconds < far ? seconds * UNIT_S : far * UNIT_S);
+	return seconds * UNIT_S < FAR ? (int64_t)(seconds * UNIT_S) : FAR;
 }
 
 /* Behind "name=" in a list of such, or NULL. */

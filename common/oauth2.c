@@ -21,6 +21,7 @@ struct oauth2 {
 	char *url, *shown;
 	const char *headers[4];
 	struct text basic; /* the header Authorization, if it is sent */
+	struct text own; /* the option --oauth2-param, encoded */
 	struct text body, answer, value, error, refresh; /* refresh: the refresh token, or empty */
 	bool refreshing;
 	void (*got)(void *context, const struct http_token *token);
@@ -99,8 +100,8 @@ static void make_body(struct oauth2 *oauth2)
 		add_parameter(body, "refresh_token", oauth2->refresh.data);
 	add_parameter(body, "scope", settings->scope);
 	add_parameter(body, "audience", settings->audience);
-	for (size_t i = 0; i < settings->parameters.count; i++)
-		add_own(body, settings->parameters.items[i]);
+	if (oauth2->own.length > 0)
+		text_addf(body, "&%s", oauth2->own.data);
 	if (oauth2->basic.length > 0)
 		return;
 	add_parameter(body, "client_id", settings->client);
@@ -317,6 +318,8 @@ struct oauth2 *oauth2_new(struct ev_loop *loop, const struct oauth2_settings *se
 	if (connection->timeout == 0)
 		connection->timeout = UNIT_MINUTE;
 	http_url(settings->url, &oauth2->url, &oauth2->shown);
+	for (size_t i = 0; i < settings->parameters.count; i++)
+		add_own(&oauth2->own, settings->parameters.items[i]);
 	make_basic(oauth2);
 	oauth2->headers[0] = "Content-Type: application/x-www-form-urlencoded";
 	oauth2->headers[1] = "Accept: application/json";
@@ -331,6 +334,7 @@ void oauth2_free(struct oauth2 *oauth2)
 	free(oauth2->url);
 	free(oauth2->shown);
 	text_free(&oauth2->basic);
+	text_free(&oauth2->own);
 	text_free(&oauth2->body);
 	text_free(&oauth2->answer);
 	text_free(&oauth2->value);

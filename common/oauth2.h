@@ -35,7 +35,10 @@ void oauth2_check(const struct oauth2_settings *settings);
 
 struct oauth2;
 
-/* All is borrowed. got is called once for each oauth2_ask, later; what it is given is valid in it. */
+/*
+ * All is borrowed. Ends the program (2) if the value of a parameter cannot be read. got is called once for each oauth2_ask, later; what it is
+ * given is valid in it.
+ */
 struct oauth2 *oauth2_new(struct ev_loop *loop, const struct oauth2_settings *settings,
                           const struct http_settings *http, void (*got)(void *context, const struct http_token *token),
                           void *context);

@@ -39,6 +39,7 @@ static const struct {
 	{{"X-RateLimit-Remaining: none", "X-RateLimit-Reset: 30"}, -1},
 	{{"X-RateLimit-Remaining: -1", "X-RateLimit-Reset: 30"}, -1},
 	{{"X-RateLimit-Remaining: 0", "X-RateLimit-Reset: 1e300"}, -2},
+	{{"X-RateLimit-Remaining: 0", "X-RateLimit-Reset: 100000d"}, 10000 * UNIT_DAY},
 	{{"RateLimit-Remaining: 0", "RateLimit-Reset: 7"}, 7 * UNIT_S},
 	{{"RateLimit: limit=10, remaining=0, reset=4"}, 4 * UNIT_S},
 	{{"RateLimit: limit=10, remaining=3, reset=4"}, -1},

@@ -301,7 +301,8 @@ int port_prepare(struct port *port)
 	/* One that dies before it has begun with an event does not die of the one its predecessor had. */
 	atomic_store(&page->handling, PAGE_NOWHERE);
 	atomic_store(&page->flags,
-	             (plan->sync ? PAGE_SYNC : 0) | (atomic_load(&page->marks.sequence) > 0 ? PAGE_RESUMED : 0));
+	             (plan->sync ? PAGE_SYNC : 0) | (plan->durable ? PAGE_JOURNAL : 0) |
+	                     (atomic_load(&page->marks.sequence) > 0 ? PAGE_RESUMED : 0));
 	return 0;
 }
 

@@ -155,8 +155,7 @@ static int take_socket(int fd, int type)
 	length = sizeof(int);
 	if (actual != type)
 		fail("'fd:%d' is a socket of another type", fd);
-	if (type == SOCK_STREAM &&
-	    (getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listening, &length) < 0 || !listening))
+	if (type == SOCK_STREAM && (getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listening, &length) < 0 || !listening))
 		fail("'fd:%d' is a socket that does not listen", fd);
 	if (fcntl(fd, F_SETFD, FD_CLOEXEC) < 0 || fcntl(fd, F_SETFL, O_NONBLOCK) < 0)
 		fail("cannot take the socket 'fd:%d':", fd);
@@ -217,6 +216,17 @@ static char *say(char text[ADDRESS_TEXT_MAX], const union socket_address *name)
 	else
 		snprintf(text, ADDRESS_TEXT_MAX, "unix%s%s", name->path.sun_path[0] ? ":" : "", name->path.sun_path);
 	return text;
+}
+
+char *address_name_text(char text[ADDRESS_TEXT_MAX], const struct sockaddr *name)
+{
+	union socket_address copy = {0};
+	socklen_t length = name->sa_family == AF_INET    ? sizeof(copy.v4)
+	                   : name->sa_family == AF_INET6 ? sizeof(copy.v6)
+	                                                 : sizeof(copy.path);
+
+	memcpy(&copy, name, length);
+	return say(text, &copy);
 }
 
 bool address_is_loopback(int fd)

@@ -12,6 +12,7 @@
 #define PYPE_ADDRESS_H
 
 #include <stdbool.h>
+#include <sys/socket.h>
 
 struct address {
 	char *host; /* NULL: a unix socket, or one that was given */
@@ -37,8 +38,9 @@ bool address_is_loopback(int fd);
 int address_port(int fd);
 
 enum { ADDRESS_TEXT_MAX = 128 };
-/* "127.0.0.1:8080", "[::1]:8080" or "unix:PATH"; of the other end, where a unix socket has no name, "unix". Returns text. */
+/* "127.0.0.1:8080", "[::1]:8080" or "unix:PATH"; of the other end, where a unix socket has no name, "unix"; of a name. Returns text. */
 char *address_text(char text[ADDRESS_TEXT_MAX], int fd);
+char *address_name_text(char text[ADDRESS_TEXT_MAX], const struct sockaddr *name);
 char *address_peer_text(char text[ADDRESS_TEXT_MAX], int fd);
 
 #endif

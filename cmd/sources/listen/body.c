@@ -319,7 +319,7 @@ static bool is_lines_type(const char *type)
 static bool is_form(const char *type, const char *bytes)
 {
 	bytes += strspn(bytes, " \t\r\n");
-	return is_type(type, "application/x-www-form-urlencoded") && *bytes != '{' && *bytes != '[';
+	return is_type(type, "application/x-www-form-urlencoded") && *bytes && *bytes != '{' && *bytes != '[';
 }
 
 static void take(struct making *making)

@@ -13,7 +13,7 @@ JOBS  = $(shell nproc)
 DEPS_BUILD = gcc libc6-dev libcurl4-openssl-dev libjq-dev libev-dev libmicrohttpd-dev libyaml-dev \
              libwslay-dev zlib1g-dev libssl-dev libpcre2-dev
 DEPS_RUN   = curl ca-certificates tzdata
-DEPS_CHECK = bats parallel procps time jq curl openssl python3 nginx-light|nginx tinyproxy tzdata git mandoc man-db npm|nodejs
+DEPS_CHECK = bats parallel procps time jq curl openssl python3 socat bsdutils rsyslog nginx-light|nginx tinyproxy tzdata git mandoc man-db npm|nodejs
 DEPS_LINT  = clang-format cppcheck mandoc shellcheck
 DEPS_BENCH = jq gojq| miller| python3
 DEPS_FUZZ  = clang

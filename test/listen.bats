@@ -862,6 +862,92 @@ END
     done
 }
 
+@test "exact and durable: the manager is killed, and every event that was answered with 200 is there once" {
+    for delivery in exact durable; do
+        port=$(free_port)
+        rm -rf .pype got stop
+        stages "delivery: $delivery" 'restart: {limit: 1000, min: 1ms, max: 5ms}' <<END
+source: pype-listen --id X-Id http://$port
+out: {run: "pype-csv -o got n=.data.n", from: source}
+END
+        run_flow
+        wait_for listening "$port"
+        start "$PYTHON" "$FIXTURES/listen_client.py" send "$port" 4 stop >numbers 2>failed
+        sender=$PID
+        for i in 1 2 3; do
+            wait_for -20 lines numbers $((i * 200))
+            kill_manager p.source
+        done
+        wait_for -20 lines numbers 1000
+        touch stop
+        wait_gone "$sender" 30
+        kill "$FLOW"
+        flow_ends
+        answered numbers
+        [ "$TWICE" = 0 ]
+    done
+}
+
+@test "exact: a stage that is stuck: 503, and then what was answered with 200 is there; TCP waits" {
+    port=$(free_port)
+    cat >gate <<'END'
+#!/usr/bin/python3
+import os, sys, time
+while not os.path.exists("go"):
+    time.sleep(0.01)
+for line in sys.stdin:
+    sys.stdout.write(line)
+    sys.stdout.flush()
+END
+    chmod +x gate
+    stages "buffer: 64k" <<END
+source: pype-listen --bare --hold 500ms --port-file ports http://$port tcp://0
+gate: {run: ./gate, from: source, ack: lines}
+out: {run: "pype-csv -o got n", from: gate}
+END
+    run_flow
+    wait_for listening "$port"
+    URL=http://127.0.0.1:$port
+    filler=$(head -c 50000 /dev/zero | tr '\0' x)
+    for i in {1..100}; do
+        post -d "{\"n\":$i,\"x\":\"$filler\"}" "$URL"
+        [ "$CODE" = 200 ] || break
+    done
+    [ "$CODE" = 503 ]
+    [ "$i" -gt 2 ]
+    start bash -c 'seq -f "{\"n\":%g,\"x\":\"tcp\"}" 100001 130000 >"/dev/tcp/127.0.0.1/$0"' "$(tail -n 1 ports)"
+    touch go
+    wait_for lines got $((30000 + i))
+    grep -v 1..... got | counts /dev/stdin 1 $((i - 1))
+    grep 1..... got | cmp - <(seq 100001 130000)
+}
+
+@test "sync: lines over TCP, one at a time" {
+    port=$(free_port)
+    stages "protocol: sync" <<END
+source: pype-listen --bare tcp://$port
+out: {run: "pype-csv -o got n", from: source}
+END
+    run_flow
+    wait_for listening "$port"
+    seq -f '{"n":%g}' 2000 | to_tcp "$port"
+    wait_for lines got 2001
+    counts got 1 2000
+}
+
+@test "IPv6" {
+    listen --bare --meta --rate 1/h 'http://[::1]:0/x' 'udp://[::1]:0'
+    post -d 1 "http://[::1]:$PORT/x"
+    [ "$CODE" = 200 ]
+    [[ $(cat out) == *'"peer":"[::1]:'*',"body":1}' ]]
+    post -d 1 "http://[::1]:$PORT/x"
+    [ "$CODE" = 429 ]
+    printf 2 | socat -u - "UDP6:[::1]:${PORTS[1]}"
+    wait_for lines out 2
+    run pype-listen tcp://::1:80
+    [ "$status" = 2 ]
+}
+
 @test "the memory does not grow with the stream" {
     [ -z "$PYPE_SAN" ] || skip "the sanitizers need more"
     start pype-listen --bare --port-file ports 0 tcp://0 >/dev/null 2>err

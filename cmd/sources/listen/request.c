@@ -16,7 +16,7 @@
 #include "common/moment.h"
 #include "common/unit.h"
 
-enum { READ_ON = 64 * 1024 }; /* bytes of a body that nobody wants */
+enum { READ_ON = 8 << 20 }; /* bytes of a body that nobody wants */
 
 enum state {
 	REQUEST_NEW,
@@ -62,9 +62,14 @@ void request_completed(void *server, struct MHD_Connection *connection, void **c
 	struct listen *listen = server_listen(server);
 
 	(void)connection;
-	(void)reason;
 	if (!request)
 		return;
+	if (request->state == REQUEST_READS && reason == MHD_REQUEST_TERMINATED_TIMEOUT_REACHED &&
+	    message_pass(&listen->slow))
+		message_warning("%s is cut off: it has not sent a whole request in time (--timeout)",
+		                request->client->peer);
+	else if (request->state == REQUEST_READS)
+		message_info("%s has gone in the middle of a request", request->client->peer);
 	listen->requests--;
 	request->client->since = moment_now();
 	for (struct delivery *delivery = listen->outlet.first; delivery; delivery = delivery->next)

@@ -23,6 +23,9 @@ enum {
 	FILE_MAX = 1 << 20, /* certificates */
 };
 
+/* Connections that stand still libmicrohttpd has ended by then. */
+#define AFTER_MHD (2 * UNIT_S)
+
 struct server {
 	struct listen *listen;
 	struct server *next;
@@ -220,7 +223,7 @@ struct server *server_open(struct listen *listen, struct endpoint *endpoint)
 	return server;
 }
 
-/* There is no other way to end a connection that owes us the rest of a request. */
+/* There is no other way to end a connection that owes us the rest of a request, and does not stand still. */
 static void expire(struct connection *connection)
 {
 	struct listen *listen = connection->server->listen;
@@ -236,7 +239,7 @@ void servers_expire(struct listen *listen, int64_t now)
 {
 	for (struct server *server = listen->servers; server; server = server->next)
 		for (struct connection *connection = server->connections; connection; connection = connection->next)
-			if (connection->since < now - listen->timeout)
+			if (connection->since < now - listen->timeout - AFTER_MHD)
 				expire(connection);
 }
 

@@ -29,8 +29,10 @@ static const char *header(struct MHD_Connection *connection, const char *name)
 	return MHD_lookup_connection_value(connection, MHD_HEADER_KIND, name);
 }
 
-static bool same(const char *given, const char *wanted, size_t length)
+bool guard_same(const char *given, const char *wanted)
 {
+	size_t length = strlen(wanted);
+
 	return strlen(given) == length && CRYPTO_memcmp(given, wanted, length) == 0;
 }
 
@@ -51,12 +53,12 @@ static bool is_authorized(const struct listen *listen, const char *authorization
 	bool good = listen->bearers.count == 0 && listen->users.count == 0;
 
 	for (size_t i = 0; i < listen->bearers.count && token; i++)
-		good |= same(token, listen->bearers.items[i], strlen(listen->bearers.items[i]));
+		good |= guard_same(token, listen->bearers.items[i]);
 	for (size_t i = 0; i < listen->users.count && basic; i++) {
 		struct text wanted = {0};
 
 		json_add_base64(&wanted, listen->users.items[i], strlen(listen->users.items[i]));
-		good |= same(basic, wanted.data, wanted.length);
+		good |= guard_same(basic, wanted.data);
 		text_free(&wanted);
 	}
 	return good;

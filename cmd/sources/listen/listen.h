@@ -199,6 +199,8 @@ struct refusal {
 };
 
 void guard_check(struct listen *listen);
+/* Whether two strings are the same, in a time that does not tell where they differ. */
+bool guard_same(const char *given, const char *wanted);
 /* By the head of a request. */
 struct refusal guard_head(struct listen *listen, struct MHD_Connection *connection, const char *peer);
 /* … and by its body. */

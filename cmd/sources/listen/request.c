@@ -276,7 +276,7 @@ static bool is_challenge(const struct request *request)
 
 	return listen->verify_token && strcmp(request->method, MHD_HTTP_METHOD_GET) == 0 &&
 	       *argument(request, "hub.challenge") &&
-	       strcmp(argument(request, "hub.verify_token"), listen->verify_token) == 0;
+	       guard_same(argument(request, "hub.verify_token"), listen->verify_token);
 }
 
 static enum MHD_Result say_challenge(struct request *request)

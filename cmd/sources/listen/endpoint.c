@@ -103,24 +103,18 @@ void endpoint_open(struct endpoint *endpoint)
 
 	if (same) {
 		endpoint->server = same->server;
+		endpoint->socket = same->socket;
 		return;
 	}
 	endpoint->fd = address_open(&endpoint->address, endpoint->kind == ENDPOINT_DATAGRAM ? SOCK_DGRAM : SOCK_STREAM,
 	                            listen->mode);
+	endpoint->socket = endpoint->fd;
 	if (is_http(endpoint))
 		endpoint->server = server_open(listen, endpoint);
 	else if (endpoint->kind == ENDPOINT_STREAM)
 		stream_listen(endpoint);
 	else
 		datagram_listen(endpoint);
-}
-
-/* The socket of an endpoint, which may be that of one before it. */
-static int socket_of(const struct endpoint *endpoint)
-{
-	const struct endpoint *same = endpoint->fd < 0 ? find_same(endpoint) : endpoint;
-
-	return same->fd;
 }
 
 /* Whole or not at all: whoever waits for the file reads it as soon as it is there. */
@@ -131,7 +125,7 @@ static void write_ports(const struct listen *listen)
 
 	text_addf(&name, "%s.%d", listen->port_file, (int)getpid());
 	for (size_t i = 0; i < listen->endpoint_count; i++)
-		text_addf(&ports, "%d\n", address_port(socket_of(&listen->endpoints[i])));
+		text_addf(&ports, "%d\n", address_port(listen->endpoints[i].socket));
 	fd = open(name.data, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
 	if (fd < 0 || write(fd, ports.data, ports.length) != (ssize_t)ports.length || close(fd) < 0 ||
 	    rename(name.data, listen->port_file) < 0)
@@ -147,7 +141,7 @@ void endpoints_say(const struct listen *listen)
 
 	for (size_t i = 0; i < listen->endpoint_count; i++) {
 		const struct endpoint *endpoint = &listen->endpoints[i];
-		const char *where = address_text(text, socket_of(endpoint));
+		const char *where = address_text(text, endpoint->socket);
 		bool in_file = strncmp(where, "unix", 4) == 0;
 
 		message_info("listening at %s%s%s", in_file && !is_http(endpoint) ? "" : names[endpoint->kind], where,

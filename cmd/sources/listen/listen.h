@@ -48,6 +48,7 @@ struct endpoint {
 	char *path; /* HTTP: NULL: any; ends in '/': what is below it is the name */
 	struct address address;
 	int fd; /* -1: that of an endpoint before it */
+	int socket; /* fd, or that one */
 	struct server *server;
 
 	/* streams and datagrams */

@@ -20,7 +20,12 @@ static const struct option_program program = {
 	.most = -1,
 };
 
-enum { OTHER_DESCRIPTORS = 64, MAX_BODY = 1 << 20, MAX_BODY_MOST = 1 << 30 };
+enum {
+	OTHER_DESCRIPTORS = 32,
+	DESCRIPTORS_EACH = 20, /* of an address: its own, and connections that are only told that there are too many */
+	MAX_BODY = 1 << 20,
+	MAX_BODY_MOST = 1 << 30,
+};
 static const double tick_time = 0.5, grace_time = 5; /* less than a runner waits */
 
 /* ---- the command line ---- */
@@ -185,10 +190,11 @@ static void on_tick(struct ev_loop *loop, struct ev_timer *timer, int events)
 
 /* ---- running ---- */
 
-static void allow_descriptors(int64_t clients)
+static void allow_descriptors(const struct listen *listen)
 {
+	int64_t clients = listen->max_clients;
 	struct rlimit limit;
-	rlim_t need = (rlim_t)clients + OTHER_DESCRIPTORS;
+	rlim_t need = (rlim_t)clients + OTHER_DESCRIPTORS + DESCRIPTORS_EACH * listen->endpoint_count;
 
 	if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur >= need)
 		return;
@@ -208,7 +214,7 @@ static void start_timers(struct listen *listen)
 
 static int run(struct listen *listen)
 {
-	allow_descriptors(listen->max_clients);
+	allow_descriptors(listen);
 	listen->source.fresh = true;
 	source_open(&listen->source);
 	source_loop_open(&listen->loop, told_to_stop, listen);

@@ -862,6 +862,35 @@ END
     done
 }
 
+@test "durable: nothing is answered while the journal does not have it; exact: no manager is needed" {
+    for delivery in exact durable; do
+        port=$(free_port)
+        rm -rf .pype got code
+        stages "delivery: $delivery" <<END
+source: pype-listen --bare http://$port
+out: {run: "pype-csv -o got n", from: source}
+END
+        run_flow
+        wait_for listening "$port"
+        post -d '{"n":1}' "http://127.0.0.1:$port"
+        wait_for lines got 2
+        manager=$(manager_of p.source)
+        kill -STOP "$manager"
+        start curl -s -m 20 -o /dev/null -w '%{http_code}\n' -d '{"n":2}' "http://127.0.0.1:$port" >code
+        if [ $delivery = durable ]; then
+            sleep 0.5
+            [ ! -s code ]
+            kill -CONT "$manager"
+        fi
+        wait_for [ -s code ]
+        [ "$(cat code)" = 200 ]
+        kill -CONT "$manager"
+        wait_for lines got 3
+        kill "$FLOW"
+        flow_ends
+    done
+}
+
 @test "exact and durable: the manager is killed, and every event that was answered with 200 is there once" {
     for delivery in exact durable; do
         port=$(free_port)

@@ -10,18 +10,20 @@ BIN   = bin
 JOBS  = $(shell nproc)
 
 # What the targets install with .ci/deps (Debian, Ubuntu). "a|b": either will do; "a|": only where there is one.
-DEPS_BUILD = gcc libc6-dev libcurl4-openssl-dev libjq-dev libev-dev libmicrohttpd-dev libyaml-dev \
-             libwslay-dev zlib1g-dev libssl-dev libpcre2-dev
+DEPS_BUILD = gcc libc6-dev libcurl4-openssl-dev libjq-dev libev-dev libmicrohttpd-dev libyaml-dev libwslay-dev zlib1g-dev \
+             libssl-dev libpcre2-dev
 DEPS_RUN   = curl ca-certificates tzdata
-DEPS_CHECK = bats parallel procps time jq curl openssl python3 nginx-light|nginx tinyproxy tzdata git mandoc man-db npm|nodejs
+DEPS_CHECK = bats parallel procps time jq curl openssl python3 socat bsdutils rsyslog nginx-light|nginx tinyproxy tzdata git \
+             mandoc man-db npm|nodejs
 DEPS_LINT  = clang-format cppcheck mandoc shellcheck
 DEPS_BENCH = jq gojq| miller| python3
 DEPS_FUZZ  = clang
 
 # The modules of common/, bottom to top: a module includes only those before it (test/layers.bats).
-LAYERS = message memory text unit option signals moment clock utf8 json_want json_keys json json_text ring page keeper line output \
-         letter locked_file dead_letter stage source source_loop state_file backoff zone crontab schedule identity spawn json_token items http_settings \
-         http_reason http_cookies http aws_sigv4 token_bucket shell_output http_token oauth2 http_auth http_status http_rate http_ask
+LAYERS = message memory text unit option signals moment clock utf8 json_want json_keys json json_text ring page keeper line \
+         output letter locked_file dead_letter stage source source_loop state_file backoff zone crontab schedule identity \
+         spawn address json_token items http_settings http_reason http_cookies http aws_sigv4 token_bucket shell_output \
+         http_token oauth2 http_auth http_status http_rate http_ask
 
 CC       = gcc
 WARNINGS = -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith -Wwrite-strings \

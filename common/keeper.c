@@ -169,6 +169,42 @@ int keeper_put(struct keeper *keeper, const char *bytes, size_t length, uint64_t
 	return 0;
 }
 
+bool keeper_room(struct keeper *keeper, size_t length)
+{
+	struct ring *ring = &keeper->out;
+	size_t wanted = length > ring->size / 4 ? length : ring->size / 4;
+
+	/* What is longer than the ring makes it larger, for which it must be empty. */
+	if (wanted > ring->size)
+		wanted = ring->size;
+	if (length <= ring_room(ring) || !ring_wait_writer(ring, wanted))
+		return true;
+	/* As in keeper_put. */
+	wake_readers(keeper);
+	if (wanted == ring->size)
+		ring_readers(keeper);
+	return false;
+}
+
+static bool has_come(_Atomic uint64_t *position, uint64_t out)
+{
+	return atomic_load_explicit(position, memory_order_seq_cst) >= out;
+}
+
+bool keeper_safe(struct keeper *keeper, uint64_t out)
+{
+	struct page *page = keeper->page;
+	uint32_t flags = atomic_load_explicit(&page->flags, memory_order_relaxed);
+
+	if ((flags & PAGE_SYNC) && !has_come(&page->synced, out) && !ring_deserted(&keeper->out))
+		return false;
+	if (!(flags & PAGE_JOURNAL) || has_come(&page->safe, out))
+		return true;
+	/* It says that it waits, and looks again: the other side does it the other way round. */
+	atomic_store_explicit(&page->waits, 1, memory_order_seq_cst);
+	return has_come(&page->safe, out);
+}
+
 void keeper_wait_for_all(struct keeper *keeper)
 {
 	while (atomic_load_explicit(&keeper->page->synced, memory_order_acquire) < keeper->mark.out &&

@@ -47,6 +47,18 @@ void keeper_mark(struct keeper *keeper);
  */
 int keeper_put(struct keeper *keeper, const char *bytes, size_t length, uint64_t lines, bool whole);
 
+/*
+ * Whether so many bytes of whole lines can be put at once, without waiting. If not, the bell rings when it may be worth asking
+ * again. For event loops; who puts what there is room for never puts part of it.
+ */
+bool keeper_room(struct keeper *keeper, size_t length);
+
+/*
+ * Whether output up to a position is where a kill cannot reach it: in the journal if there is one, and with protocol: sync
+ * handled to its end. If not, the bell rings when it may be.
+ */
+bool keeper_safe(struct keeper *keeper, uint64_t out);
+
 /* protocol: sync: a source waits after each event. */
 static inline bool keeper_in_lock_step(const struct keeper *keeper)
 {

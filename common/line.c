@@ -361,6 +361,16 @@ int line_writer_end_raw(struct line_writer *writer)
 	return writer->keeper ? put(writer, false) : line_writer_flush(writer);
 }
 
+int line_writer_end_whole(struct line_writer *writer)
+{
+	*line_writer_room(writer, 1) = '\n';
+	writer->length++;
+	writer->lines++;
+	writer->whole = writer->length;
+	line_writer_boundary(writer);
+	return writer->whole < LINE_BLOCK ? 0 : line_writer_flush(writer);
+}
+
 int line_writer_flush(struct line_writer *writer)
 {
 	size_t done = 0;

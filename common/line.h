@@ -108,6 +108,11 @@ void line_writer_drop(struct line_writer *writer);
 /* Ends a line with '\n' (line_writer_end) or as it is (line_writer_end_raw); writes when a block is full. 0, or -1: errno. */
 int line_writer_end(struct line_writer *writer);
 int line_writer_end_raw(struct line_writer *writer);
+/*
+ * Ends a line with '\n' that is handled to its end: a boundary is behind it before anything is written. A keeper's `next` must
+ * say so already.
+ */
+int line_writer_end_whole(struct line_writer *writer);
 /* Writes all whole lines. 0, or -1: errno. */
 int line_writer_flush(struct line_writer *writer);
 

@@ -42,6 +42,7 @@ enum page_flags {
 	PAGE_RESUMED = 2, /* there is a mark to go on from */
 	PAGE_ENDED =
 		4, /* the end of input is one: the writer has done its work. Without it, go away and finalise nothing */
+	PAGE_JOURNAL = 8, /* delivery: durable: `safe` says what is in the journal */
 };
 
 enum page_ask {
@@ -83,11 +84,12 @@ struct page {
 	_Atomic uint64_t poison; /* 24: pass over the event that begins here; PAGE_NOWHERE */
 	_Atomic uint64_t synced; /* 32: output up to here is handled on every branch */
 	int64_t epoch; /* 40: when the flow began, Unix time in nanoseconds */
-	uint64_t unused[2];
+	_Atomic uint64_t safe; /* 48: with PAGE_JOURNAL: output up to here is in the journal, as its policy wants it */
+	uint64_t unused;
 
 	/* the stage's */
 	_Atomic uint32_t keeps; /* 64: enum page_keeps */
-	uint32_t unused2;
+	_Atomic uint32_t waits; /* 68: `bell` is to be rung, once, when `safe` has grown */
 	_Atomic uint64_t handling; /* 72: where the event that is being worked on begins */
 	char status[PAGE_STATUS]; /* 80: one line about itself */
 	char unused3[48];

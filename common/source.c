@@ -1,7 +1,11 @@
 #include "common/source.h"
 
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "common/json_text.h"
@@ -78,9 +82,10 @@ bool source_event(struct source *source, const char *name, int64_t time, const c
 	char seconds[UNIT_TEXT_MAX];
 	size_t digits = unit_time_text(seconds, time - time % UNIT_US);
 
-	if (keeper_in_lock_step(&source->keeper))
+	if (!source->fresh && keeper_in_lock_step(&source->keeper))
 		source_flush(source);
-	set_boundary(source);
+	if (!source->fresh)
+		set_boundary(source);
 	before = out->length;
 	if (source->bare && data) {
 		line_writer_add(out, data, length);
@@ -106,7 +111,13 @@ bool source_event(struct source *source, const char *name, int64_t time, const c
 		return false;
 	}
 	source->events++;
-	output_check(line_writer_end(out));
+	if (source->fresh) {
+		source->keeper.next.results = out->lines + 1;
+		source->keeper.next.bad = source->bad;
+		output_check(line_writer_end_whole(out));
+	} else {
+		output_check(line_writer_end(out));
+	}
 	return true;
 }
 
@@ -132,6 +143,64 @@ void source_flush(struct source *source)
 	output_check(line_writer_flush(&source->out));
 	if (keeper_in_lock_step(&source->keeper))
 		keeper_wait_for_all(&source->keeper);
+}
+
+/* Bytes of an event besides its data and its name. */
+enum { AROUND = 512, SLOT = 4096 };
+
+/* A pipe has slots of a page; those that lines did not fit into are half full at worst. */
+static bool pipe_has_room(int fd, size_t length)
+{
+	struct pollfd poll_fd = {.fd = fd, .events = POLLOUT};
+	int size = fcntl(fd, F_GETPIPE_SZ), used = 0;
+
+	if (size < 0 && errno == EBADF)
+		return true; /* no pipe */
+	if (poll(&poll_fd, 1, 0) <= 0)
+		return false;
+	if ((poll_fd.revents & POLLERR) || ioctl(fd, FIONREAD, &used) < 0 || used == 0)
+		return true;
+	return 2 * (size_t)used + length + 2 * (size_t)SLOT <= (size_t)size;
+}
+
+bool source_room(struct source *source, size_t length)
+{
+	size_t need = source->out.length + length + source->head.length + AROUND;
+
+	if (!source->keeper.page)
+		return pipe_has_room(source->out.fd, need);
+	if (keeper_in_lock_step(&source->keeper) &&
+	    (source->out.length > 0 || !keeper_safe(&source->keeper, source->keeper.mark.out)))
+		return false;
+	/* What was written had room when it was, and goes by itself: so lines are never put in part. */
+	if (source->out.length > 0 && need > ring_room(&source->keeper.out)) {
+		need -= source->out.length;
+		source_push(source);
+	}
+	return keeper_room(&source->keeper, need);
+}
+
+int source_bell(const struct source *source)
+{
+	return source->keeper.page ? source->keeper.page->bell : -1;
+}
+
+void source_bell_clear(struct source *source)
+{
+	if (source->keeper.page)
+		bell_clear(source->keeper.page->bell);
+}
+
+uint64_t source_push(struct source *source)
+{
+	set_boundary(source);
+	output_check(line_writer_flush(&source->out));
+	return source->keeper.page ? source->keeper.mark.out : 0;
+}
+
+bool source_safe(struct source *source, uint64_t position)
+{
+	return !source->keeper.page || keeper_safe(&source->keeper, position);
 }
 
 int source_close(struct source *source)

@@ -27,6 +27,11 @@
 
 struct source {
 	bool bare;
+	/*
+	 * What it has emitted and was killed with it cannot emit again (others have sent it): each event counts by itself. Such a
+	 * source writes an event only if source_room says so, and never waits. To be set before source_open.
+	 */
+	bool fresh;
 	uint64_t max_line; /* longest line a source may write */
 	struct line_writer out;
 	uint64_t events, bad; /* so far */
@@ -66,6 +71,23 @@ bool source_event(struct source *source, const char *name, int64_t time, const c
 void source_bad(struct source *source, const void *bytes, size_t length, const char *format, ...) MESSAGE_FORMAT(4, 5);
 
 void source_flush(struct source *source);
+
+/*
+ * For fresh sources, in an event loop. source_room: an event whose data has `length` bytes can be written without waiting. If
+ * not, source_bell, a descriptor (-1: there is none; ask again some milliseconds later), becomes readable when it may be worth
+ * asking again; source_bell_clear before. An event that is longer than a pipe holds is written as soon as the pipe is empty,
+ * and waits for its reader.
+ */
+bool source_room(struct source *source, size_t length);
+int source_bell(const struct source *source);
+void source_bell_clear(struct source *source);
+/* Hands all events over, as source_flush, without waiting for what becomes of them. Returns the position of the end of them. */
+uint64_t source_push(struct source *source);
+/*
+ * Whether events up to a position that source_push gave are safe: in the pipe; under a runner where the death of this process
+ * cannot reach them; with delivery: durable in the journal; with protocol: sync handled to their end. If not, source_bell as above.
+ */
+bool source_safe(struct source *source, uint64_t position);
 
 /* Flushes, says totals, frees. Returns the exit status: 1 if anything was bad, 0 if not or if told to stop. */
 int source_close(struct source *source);

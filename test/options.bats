@@ -131,6 +131,7 @@ status_of() {
         pype) allowed='ev yaml-0' ;;
         pype-jq) allowed='jq' ;;
         pype-rest) allowed='curl crypto ev' ;;
+        pype-listen) allowed='microhttpd ev crypto' ;;
         pype-serve) allowed='microhttpd ev' ;;
         *) allowed='' ;;
         esac

@@ -403,6 +403,48 @@ static void test_limits(struct tap *tap)
 	free_alone(&alone);
 }
 
+/* For sources that answer to somebody: room without waiting, and what is safe. */
+static void test_answers(struct tap *tap)
+{
+	struct alone alone;
+	struct keeper keeper = {0};
+	struct line_writer writer;
+	struct page_mark newest;
+	char block[4096];
+
+	memset(block, 'x', sizeof(block));
+	make_alone(&alone, "");
+	keeper_open(&keeper, false, true);
+	line_writer_keep(&writer, &keeper);
+	tap_ok(tap, keeper_room(&keeper, 4096) && keeper_room(&keeper, 100000), "an empty ring has room for anything");
+	line_writer_add(&writer, block, 3999);
+	tap_ok(tap, line_writer_end_whole(&writer) == 0 && line_writer_flush(&writer) == 0,
+	       "a line that is whole by itself");
+	tap_ok(tap, keeper_room(&keeper, 96) && !keeper_room(&keeper, 97) && !keeper_room(&keeper, 100000),
+	       "room is counted to the byte");
+	tap_ok(tap, atomic_load(&alone.out.shared->wanted) > 0, "who has no room says that it waits");
+	ring_release(&alone.out, 0, 4000);
+	tap_ok(tap, ring_writer_waits(&alone.out) && keeper_room(&keeper, 100000), "and is woken");
+	line_writer_add(&writer, block, 4000);
+	line_writer_end_whole(&writer);
+	tap_ok(tap,
+	       line_writer_flush(&writer) == 0 && page_newest(&alone.stage.page->marks, &newest) && newest.skip == 0,
+	       "no mark is within such a line");
+	tap_ok(tap, keeper_safe(&keeper, keeper.mark.out), "without a journal what is in the ring is safe");
+	atomic_store(&alone.stage.page->flags, PAGE_JOURNAL);
+	tap_ok(tap, !keeper_safe(&keeper, keeper.mark.out) && atomic_load(&alone.stage.page->waits) == 1,
+	       "with one it is not before it is there, and the bell is asked for");
+	atomic_store(&alone.stage.page->safe, keeper.mark.out);
+	tap_ok(tap, keeper_safe(&keeper, keeper.mark.out), "in the journal");
+	atomic_store(&alone.stage.page->flags, PAGE_JOURNAL | PAGE_SYNC);
+	tap_ok(tap, !keeper_safe(&keeper, keeper.mark.out), "in lock step it has to be handled, too");
+	atomic_store(&alone.stage.page->synced, keeper.mark.out);
+	tap_ok(tap, keeper_safe(&keeper, keeper.mark.out), "handled");
+	line_writer_free(&writer);
+	keeper_close(&keeper);
+	free_alone(&alone);
+}
+
 /* Input that never ends: told to stop, the reader stops. Last, since it cannot be taken back. */
 static void test_stop(struct tap *tap)
 {
@@ -441,6 +483,7 @@ int main(void)
 	test_skip(&tap);
 	test_bell(&tap);
 	test_limits(&tap);
+	test_answers(&tap);
 	test_stop(&tap);
 	/* It was a stage's. */
 	dup2(standard_output, STDOUT_FILENO);

@@ -100,6 +100,25 @@ static void lock_step(struct manager *manager)
 	}
 }
 
+/* delivery: durable: sources that answer to somebody hear what is in the journal. */
+static void tell_safe(struct manager *manager)
+{
+	for (size_t i = 0; i < manager->count; i++) {
+		struct port *port = &manager->ports[i];
+		uint64_t ready;
+
+		if (!port->page || port->plan->in != IN_NONE || !port->out.shared)
+			continue;
+		ready = store_ready(manager->store, port);
+		if (atomic_load_explicit(&port->page->safe, memory_order_relaxed) == ready)
+			continue;
+		/* In this order: the source says that it waits before it looks. */
+		atomic_store_explicit(&port->page->safe, ready, memory_order_seq_cst);
+		if (atomic_exchange_explicit(&port->page->waits, 0, memory_order_seq_cst))
+			bell_ring(port->bell);
+	}
+}
+
 /* So many rounds at a time: then others have their turn, the ends of children and orders from above. */
 enum { ROUNDS = 32 };
 
@@ -196,6 +215,8 @@ void manager_work(struct manager *manager)
 	}
 	if (manager->setup->plumbing->plan.sync)
 		lock_step(manager);
+	if (manager->store)
+		tell_safe(manager);
 	manager->working = false;
 	start_batches(manager);
 	if (is_over(manager))

@@ -275,6 +275,15 @@ static int make_pipes(struct port *port)
 	return 0;
 }
 
+static uint32_t first_flags(const struct plan *plan, struct page *page)
+{
+	uint32_t flags = atomic_load(&page->marks.sequence) > 0 ? PAGE_RESUMED : 0;
+
+	flags |= plan->sync ? PAGE_SYNC : 0;
+	flags |= plan->durable ? PAGE_JOURNAL : 0;
+	return flags;
+}
+
 int port_prepare(struct port *port)
 {
 	const struct plan *plan = &port->manager->setup->plumbing->plan;
@@ -300,8 +309,7 @@ int port_prepare(struct port *port)
 	atomic_store(&page->ask, wanted_ask(port));
 	/* One that dies before it has begun with an event does not die of the one its predecessor had. */
 	atomic_store(&page->handling, PAGE_NOWHERE);
-	atomic_store(&page->flags,
-	             (plan->sync ? PAGE_SYNC : 0) | (atomic_load(&page->marks.sequence) > 0 ? PAGE_RESUMED : 0));
+	atomic_store(&page->flags, first_flags(plan, page));
 	return 0;
 }
 

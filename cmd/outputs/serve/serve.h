@@ -8,7 +8,6 @@
  *   stream     server-sent events, or by
  *   websocket  messages of a WebSocket
  *   history    the newest events, and how far each client has come
- *   address    where to listen
  *
  * One thread. Events go into the history; clients read it as their sockets take it, and what a slow one has not read
  * when it goes is lost to that one: nobody waits for a client.
@@ -23,7 +22,7 @@
 #include <stdint.h>
 #include <time.h>
 
-#include "cmd/outputs/serve/address.h"
+#include "common/address.h"
 #include "cmd/outputs/serve/history.h"
 #include "common/message.h"
 #include "common/option.h"

@@ -1,7 +1,8 @@
-#include "cmd/outputs/serve/address.h"
+#include "common/address.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <stdio.h>
@@ -34,9 +35,18 @@ bool address_parse(struct address *address, const char *text, const char **mista
 {
 	const char *colon = strrchr(text, ':');
 	const char *host = text;
+	int64_t given;
 	size_t length;
 
-	*address = (struct address){0};
+	*address = (struct address){.fd = -1};
+	if (strncmp(text, "fd:", 3) == 0) {
+		*mistake = "a descriptor is a number from 3 on, as in fd:3";
+		if (text[3] < '0' || text[3] > '9' || !unit_number(text + 3, &given) || given < 3 || given > 65535)
+			return false;
+		address->port = xstrdup(text + 3);
+		address->fd = (int)given;
+		return true;
+	}
 	if (strncmp(text, "unix:", 5) == 0) {
 		*mistake = "the path of a unix socket has 1 to 107 bytes";
 		length = strlen(text + 5);
@@ -76,18 +86,21 @@ void address_free(struct address *address)
 }
 
 /* 0, or -1: errno. */
-static int listen_at(int fd, const struct sockaddr *where, socklen_t length)
+static int listen_at(int fd, int type, const struct sockaddr *where, socklen_t length)
 {
 	int one = 1;
 
-	if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one)) < 0 || bind(fd, where, length) < 0)
+	/* Of datagrams two processes would each get some. */
+	if (type == SOCK_STREAM && setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one)) < 0)
 		return -1;
-	return listen(fd, SOMAXCONN);
+	if (bind(fd, where, length) < 0)
+		return -1;
+	return type == SOCK_STREAM ? listen(fd, SOMAXCONN) : 0;
 }
 
-static int open_socket(int family)
+static int open_socket(int family, int type)
 {
-	int fd = socket(family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	int fd = socket(family, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 
 	if (fd < 0)
 		fail("cannot make a socket:");
@@ -103,53 +116,81 @@ static bool is_stale(const struct sockaddr_un *where)
 
 	if (lstat(where->sun_path, &status) < 0 || !S_ISSOCK(status.st_mode))
 		return false;
-	fd = open_socket(AF_UNIX);
+	fd = open_socket(AF_UNIX, SOCK_STREAM);
 	refused = connect(fd, (const struct sockaddr *)where, sizeof(*where)) < 0 && errno == ECONNREFUSED;
 	close(fd);
 	return refused;
 }
 
-static int listen_unix(const char *path)
+static int listen_unix(const char *path, int type, int mode)
 {
 	struct sockaddr_un where = {.sun_family = AF_UNIX};
-	int fd = open_socket(AF_UNIX);
+	int fd = open_socket(AF_UNIX, type);
 	int result;
 
 	memcpy(where.sun_path, path, strlen(path));
-	result = listen_at(fd, (struct sockaddr *)&where, sizeof(where));
+	/* Before it is there, so that there is no moment at which more may connect; the umask may have taken some away. */
+	if (mode >= 0 && fchmod(fd, (mode_t)mode) < 0)
+		fail("cannot give 'unix:%s' its mode:", path);
+	result = listen_at(fd, type, (struct sockaddr *)&where, sizeof(where));
 	if (result < 0 && errno == EADDRINUSE) {
 		if (is_stale(&where) && unlink(path) == 0)
-			result = listen_at(fd, (struct sockaddr *)&where, sizeof(where));
+			result = listen_at(fd, type, (struct sockaddr *)&where, sizeof(where));
 		else
 			errno = EADDRINUSE;
 	}
-	if (result < 0)
+	if (result < 0 || (mode >= 0 && chmod(path, (mode_t)mode) < 0))
 		fail("cannot listen at 'unix:%s':", path);
 	return fd;
 }
 
-int address_listen(const struct address *address)
+/* One that this process was given. */
+static int take_socket(int fd, int type)
 {
-	struct addrinfo hints = {.ai_flags = AI_PASSIVE | AI_NUMERICSERV, .ai_socktype = SOCK_STREAM};
+	int actual = 0, listening = 0;
+	socklen_t length = sizeof(int);
+
+	if (getsockopt(fd, SOL_SOCKET, SO_TYPE, &actual, &length) < 0)
+		fail("cannot take the socket 'fd:%d':", fd);
+	length = sizeof(int);
+	if (actual != type)
+		fail("'fd:%d' is a socket of another type", fd);
+	if (type == SOCK_STREAM && (getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listening, &length) < 0 || !listening))
+		fail("'fd:%d' is a socket that does not listen", fd);
+	if (fcntl(fd, F_SETFD, FD_CLOEXEC) < 0 || fcntl(fd, F_SETFL, O_NONBLOCK) < 0)
+		fail("cannot take the socket 'fd:%d':", fd);
+	return fd;
+}
+
+int address_open(const struct address *address, int type, int mode)
+{
+	struct addrinfo hints = {.ai_flags = AI_PASSIVE | AI_NUMERICSERV, .ai_socktype = type};
 	struct addrinfo *found;
 	int result, fd;
 
+	if (address->fd >= 0)
+		return take_socket(address->fd, type);
 	if (!address->host)
-		return listen_unix(address->port);
+		return listen_unix(address->port, type, mode);
 	result = getaddrinfo(address->host, address->port, &hints, &found);
 	if (result != 0)
 		fail("cannot find the address '%s': %s", address->host, gai_strerror(result));
-	fd = open_socket(found->ai_family);
-	if (listen_at(fd, found->ai_addr, found->ai_addrlen) < 0)
+	fd = open_socket(found->ai_family, type);
+	if (listen_at(fd, type, found->ai_addr, found->ai_addrlen) < 0)
 		fail(strchr(address->host, ':') ? "cannot listen at '[%s]:%s':" : "cannot listen at '%s:%s':",
 		     address->host, address->port);
 	freeaddrinfo(found);
 	return fd;
 }
 
+int address_listen(const struct address *address)
+{
+	return address_open(address, SOCK_STREAM, -1);
+}
+
 void address_leave(const struct address *address)
 {
-	if (!address->host)
+	if (!address->host && address->fd < 0)
 		unlink(address->port);
 }
 
@@ -175,6 +216,17 @@ static char *say(char text[ADDRESS_TEXT_MAX], const union socket_address *name)
 	else
 		snprintf(text, ADDRESS_TEXT_MAX, "unix%s%s", name->path.sun_path[0] ? ":" : "", name->path.sun_path);
 	return text;
+}
+
+char *address_name_text(char text[ADDRESS_TEXT_MAX], const struct sockaddr *name)
+{
+	union socket_address copy = {0};
+	socklen_t length = name->sa_family == AF_INET    ? sizeof(copy.v4)
+	                   : name->sa_family == AF_INET6 ? sizeof(copy.v6)
+	                                                 : sizeof(copy.path);
+
+	memcpy(&copy, name, length);
+	return say(text, &copy);
 }
 
 bool address_is_loopback(int fd)

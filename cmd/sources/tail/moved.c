@@ -1,0 +1,357 @@
+/*
+ * moved: files that were renamed, copied or compressed while nobody looked, found by inode or by what they hold.
+ *
+ * Who rotates logs leaves the old ones in the same folder, as NAME.1, NAME-20261125, NAME.2.gz, STEM.1.EXT or STEM-20261125.EXT. What
+ * is called so belongs to NAME. Another name will do only if the inode says whose file it is.
+ */
+#include <dirent.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cmd/sources/tail/tail.h"
+#include "common/memory.h"
+
+/* What may be a file that was followed. */
+struct candidate {
+	char *path, *base; /* base: the path that it had, or NULL: its name does not look like that */
+	struct identity_of is;
+};
+
+struct candidates {
+	struct candidate *items;
+	size_t count;
+};
+
+/* How many bytes at the end of a name are a number or a date, with what separates it; 0: none. */
+static size_t number_length(const char *name, size_t length)
+{
+	size_t at = length, begin = length;
+
+	while (at > 0 && strchr("0123456789T:-_.", name[at - 1])) {
+		at--;
+		if (at + 1 < length && strchr(".-_", name[at]) && name[at + 1] >= '0' && name[at + 1] <= '9')
+			begin = at;
+	}
+	return begin > 0 ? length - begin : 0;
+}
+
+/* The name that a rotated file had, or NULL. The caller's to free. */
+static char *base_name(const char *name)
+{
+	size_t length = strlen(name), number, stem;
+	const char *extension;
+
+	if (is_compressed(name))
+		length -= 3;
+	number = number_length(name, length);
+	if (number > 0)
+		return xstrndup(name, length - number);
+	extension = memrchr(name, '.', length);
+	if (!extension || extension == name)
+		return is_compressed(name) ? xstrndup(name, length) : NULL;
+	stem = (size_t)(extension - name);
+	number = number_length(name, stem);
+	/* "app-2.log" is rather one of several than an old "app.log". */
+	if (number == 0 || (number < 7 && name[stem - number] != '.'))
+		return is_compressed(name) ? xstrndup(name, length) : NULL;
+	return text_format("%.*s%.*s", (int)(stem - number), name, (int)(length - stem), extension);
+}
+
+static char *join(const char *folder, const char *name)
+{
+	if (strcmp(folder, ".") == 0)
+		return xstrdup(name);
+	return text_format("%s%s%s", folder, folder[strlen(folder) - 1] == '/' ? "" : "/", name);
+}
+
+static void list_folder(const struct tail *tail, struct candidates *list, const char *folder)
+{
+	DIR *stream = opendir(folder);
+	const struct dirent *entry;
+
+	while (stream && (entry = readdir(stream))) {
+		struct candidate found = {.path = join(folder, entry->d_name)};
+		char *base = NULL;
+
+		if (!identity_at(found.path, &found.is) || file_find(tail, found.is.device, found.is.inode)) {
+			free(found.path);
+			continue;
+		}
+		base = base_name(entry->d_name);
+		if (base)
+			found.base = join(folder, base);
+		free(base);
+		list->items = xreallocarray(list->items, list->count + 1, sizeof(*list->items));
+		list->items[list->count++] = found;
+	}
+	if (stream)
+		closedir(stream);
+}
+
+static void list_free(struct candidates *list)
+{
+	for (size_t i = 0; i < list->count; i++) {
+		free(list->items[i].path);
+		free(list->items[i].base);
+	}
+	free(list->items);
+}
+
+/* Some operand leads to the name that it had. */
+static bool is_ours(const struct tail *tail, const struct candidate *candidate)
+{
+	const char *slash;
+
+	if (!candidate->base || is_excluded(tail, candidate->base))
+		return false;
+	slash = strrchr(candidate->base, '/');
+	for (size_t i = 0; i < tail->pattern_count; i++)
+		if (pattern_fits(&tail->patterns[i], slash ? slash + 1 : candidate->base))
+			return true;
+	return false;
+}
+
+/* Follows it as a lost file, from the place on, or from the start if there is none. NULL: it is not the place's file. */
+static struct file *follow_lost(struct tail *tail, const struct candidate *candidate, const struct place *place)
+{
+	int fd = open(candidate->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	const char *path = candidate->base ? candidate->base : candidate->path;
+	struct identity_of is;
+	struct file *file;
+
+	if (fd < 0)
+		return NULL;
+	if (tail->file_count >= tail->file_limit + RESERVE) {
+		if (message_pass(&tail->crowded))
+			message_error("too many files: '%s', a renamed one, is not read", candidate->path);
+		close(fd);
+		return NULL;
+	}
+	if (!identity_fd(fd, &is) || file_find(tail, is.device, is.inode)) {
+		close(fd);
+		return NULL;
+	}
+	file = file_add(tail, place && place->path ? place->path : path, fd, &is);
+	file->compressed = is_compressed(candidate->path);
+	file->lost = true;
+	if (place && !file_resume(file, place)) {
+		file_forget(tail, file);
+		return NULL;
+	}
+	message_info("'%s' is read from %llu on, as '%s'", candidate->path, (unsigned long long)file->offset,
+	             file->path);
+	watch_file(tail, file);
+	file_ready(tail, file);
+	file_wait(tail, file, 0);
+	return file;
+}
+
+/* True if it holds what was read at the place already. */
+static bool holds(const struct candidate *candidate, const struct place *place)
+{
+	int fd = open(candidate->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	unsigned char head[HEAD], end[TAIL];
+	enum same same = SAME_NO;
+
+	if (fd >= 0)
+		same = file_same(fd, is_compressed(candidate->path), place, head, end);
+	if (fd >= 0)
+		close(fd);
+	return same == SAME_YES;
+}
+
+/* A copy of something that was read, in part or to its end. */
+static bool is_copy(const struct tail *tail, const struct candidate *candidate)
+{
+	for (const struct file *file = tail->files; file; file = file->next) {
+		struct place place = file_place(file);
+
+		if (place.offset > 0 && holds(candidate, &place))
+			return true;
+	}
+	return false;
+}
+
+/* ---- one after the other ---- */
+
+static int compare_age(const void *a, const void *b)
+{
+	const struct file *one = *(struct file *const *)a, *other = *(struct file *const *)b;
+
+	return one->is.written < other->is.written ? -1 : one->is.written > other->is.written;
+}
+
+/* Those of the same path are read one after the other, and the one that has the path now behind them. */
+static void chain(const struct tail *tail, struct file **files, size_t count)
+{
+	if (count > 1)
+		qsort(files, count, sizeof(struct file *), compare_age);
+	for (size_t i = 0; i < count; i++) {
+		struct file *last = files[i];
+		bool newest = true;
+
+		for (size_t j = i + 1; j < count && newest; j++)
+			if (strcmp(files[j]->path, last->path) == 0) {
+				files[j]->after = last;
+				newest = false;
+			}
+		for (struct file *file = newest ? tail->files : NULL; file; file = file->next)
+			if (!file->lost && file->offset == 0 && strcmp(file->path, last->path) == 0)
+				file->after = last;
+	}
+}
+
+static void add_to(struct file ***files, size_t *count, struct file *file)
+{
+	*files = xreallocarray(*files, *count + 1, sizeof(struct file *));
+	(*files)[(*count)++] = file;
+}
+
+/* Those that came and went after the one of this path that was written last at `written`. */
+static void find_missed(struct tail *tail, const struct candidates *list, const char *path, int64_t written,
+                        bool compressed, struct file ***files, size_t *count)
+{
+	for (size_t i = 0; i < list->count; i++) {
+		const struct candidate *candidate = &list->items[i];
+		struct file *file;
+
+		if (!candidate->base || strcmp(candidate->base, path) != 0 || candidate->is.written < written ||
+		    candidate->is.size == 0 || (is_compressed(candidate->path) && !compressed) ||
+		    file_find(tail, candidate->is.device, candidate->is.inode) || is_copy(tail, candidate))
+			continue;
+		file = follow_lost(tail, candidate, NULL);
+		if (file)
+			add_to(files, count, file);
+	}
+}
+
+/* ---- after a start ---- */
+
+/* The file itself under another name, or else a copy of it. */
+static struct file *find_place(struct tail *tail, const struct candidates *list, const struct place *place)
+{
+	struct file *file = NULL;
+
+	for (size_t i = 0; i < list->count && !file; i++) {
+		const struct candidate *candidate = &list->items[i];
+
+		/* A file that has kept its name is not asked for any more. */
+		if (identity_key(candidate->is.device, candidate->is.inode) == place->key &&
+		    (!place->path || strcmp(place->path, candidate->path) != 0) &&
+		    (place->offset > 0 || is_ours(tail, candidate)))
+			file = follow_lost(tail, candidate, place);
+	}
+	for (size_t i = 0; i < list->count && !file && place->offset > 0 && !place->whole; i++)
+		if (is_ours(tail, &list->items[i]))
+			file = follow_lost(tail, &list->items[i], place);
+	return file;
+}
+
+void moved_resume(struct tail *tail)
+{
+	struct candidates list = {0};
+	struct file **files = NULL;
+	size_t count = 0, found;
+
+	for (size_t i = 0; i < tail->folders.count; i++)
+		list_folder(tail, &list, tail->folders.items[i]);
+	for (size_t i = 0; i < tail->place_count; i++) {
+		struct place *place = &tail->places[i];
+		struct file *file;
+
+		if (place->found)
+			continue;
+		file = find_place(tail, &list, place);
+		if (file) {
+			place_found(tail, place);
+			add_to(&files, &count, file);
+		} else if (!tail->keep_places) {
+			message_info("'%s', read up to %llu, is gone", place->path ? place->path : "a file",
+			             (unsigned long long)place->offset);
+		}
+	}
+	found = count;
+	for (size_t i = 0; i < found; i++)
+		find_missed(tail, &list, files[i]->path, files[i]->is.written, true, &files, &count);
+	chain(tail, files, count);
+	free(files);
+	list_free(&list);
+}
+
+/* ---- while files are followed ---- */
+
+static void list_beside(const struct tail *tail, struct candidates *list, const char *path)
+{
+	const char *slash = strrchr(path, '/');
+	char *folder = slash ? xstrndup(path, slash > path ? (size_t)(slash - path) : 1) : xstrdup(".");
+
+	list_folder(tail, list, folder);
+	free(folder);
+}
+
+void moved_between(struct tail *tail, struct file *old, struct file *new)
+{
+	struct candidates list = {0};
+	struct file **files = NULL, *last = old;
+	struct identity_of is = old->is;
+	size_t count = 0;
+
+	identity_fd(old->fd, &is);
+	list_beside(tail, &list, new->path);
+	find_missed(tail, &list, new->path, is.written, false, &files, &count);
+	if (count > 1)
+		qsort(files, count, sizeof(struct file *), compare_age);
+	for (size_t i = 0; i < count; i++) {
+		files[i]->after = last;
+		last = files[i];
+		place_note(tail, last);
+	}
+	new->after = last;
+	free(files);
+	list_free(&list);
+}
+
+void moved_copy(struct tail *tail, struct file *file, const struct place *place)
+{
+	struct candidates list = {0};
+
+	if (place->offset == 0)
+		return;
+	list_beside(tail, &list, file->path);
+	for (size_t i = 0; i < list.count; i++) {
+		struct file *copy;
+
+		if (!list.items[i].base || strcmp(list.items[i].base, file->path) != 0)
+			continue;
+		copy = follow_lost(tail, &list.items[i], place);
+		if (!copy)
+			continue;
+		file->after = copy;
+		place_note(tail, copy);
+		break;
+	}
+	list_free(&list);
+}
+
+enum same moved_known(const struct tail *tail, struct file *file)
+{
+	enum same result = SAME_NO;
+
+	for (const struct file *other = tail->files; other && result == SAME_NO; other = other->next) {
+		struct place place = file_place(other);
+
+		if (other == file || place.offset == 0 || (other->whole && other->known.whole))
+			continue;
+		result = file_same(file->fd, true, &place, file->head, file->tail);
+		if (result != SAME_YES)
+			continue;
+		message_info("'%s' holds what was read of '%s' up to %llu", file->path, other->path,
+		             (unsigned long long)place.offset);
+		file->offset = place.offset;
+		if (file->offset >= HEAD)
+			file->head_hash = place.head;
+	}
+	return result;
+}

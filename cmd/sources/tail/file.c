@@ -307,8 +307,7 @@ static bool resume_whole(struct file *file, const struct place *place)
 	bool same;
 
 	gz_read(gz, &text, (size_t)start.offset);
-	same = text.length == start.offset &&
-	       bytes_hash((const unsigned char *)text.data, text.length) == start.head;
+	same = text.length == start.offset && bytes_hash((const unsigned char *)text.data, text.length) == start.head;
 	text_free(&text);
 	gz_free(gz);
 	file->whole = same;

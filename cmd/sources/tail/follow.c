@@ -26,8 +26,9 @@ static size_t descriptors(void)
 	if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
 		return FILES;
 	if (limit.rlim_cur < limit.rlim_max && limit.rlim_cur < FILES + OTHER_DESCRIPTORS + RESERVE) {
-		limit.rlim_cur = limit.rlim_max < FILES + OTHER_DESCRIPTORS + RESERVE ? limit.rlim_max
-		                                                                      : FILES + OTHER_DESCRIPTORS + RESERVE;
+		limit.rlim_cur = limit.rlim_max < FILES + OTHER_DESCRIPTORS + RESERVE
+		                         ? limit.rlim_max
+		                         : FILES + OTHER_DESCRIPTORS + RESERVE;
 		if (setrlimit(RLIMIT_NOFILE, &limit) < 0)
 			getrlimit(RLIMIT_NOFILE, &limit);
 	}
@@ -40,18 +41,19 @@ static void set_limit(struct tail *tail)
 {
 	size_t most = place_most(tail);
 
+	tail->open_limit = descriptors();
 	tail->file_limit = most == SIZE_MAX ? most - RESERVE : most > 2 * RESERVE ? most - RESERVE : most;
 	if (tail->once)
 		return;
 	if (tail->file_limit > FILES)
 		tail->file_limit = FILES;
-	if (tail->file_limit > descriptors())
-		tail->file_limit = descriptors();
+	if (tail->file_limit > tail->open_limit)
+		tail->file_limit = tail->open_limit;
 }
 
 /* ---- reading ---- */
 
-/* With --once a file is open only while it is read. */
+/* With --once a file may be closed until it is read. */
 static bool open_again(struct tail *tail, struct file *file)
 {
 	struct identity_of is;

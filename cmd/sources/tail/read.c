@@ -13,6 +13,8 @@
 
 enum { SEARCH = 64 * 1024 }; /* a part of a line that is longer is not read again before its end is there */
 
+#define RETRY UNIT_S
+
 /* Appends up to that many bytes from `at` on. False: the end of the file is among them, or it cannot be read. */
 static bool append(struct tail *tail, const struct file *file, size_t length, uint64_t at)
 {
@@ -24,8 +26,9 @@ static bool append(struct tail *tail, const struct file *file, size_t length, ui
 
 		if (n < 0 && errno == EINTR)
 			continue;
+		tail->read_failed = n < 0;
 		if (n < 0 && scan_refuse(tail, file->path, errno))
-			message_error("cannot read '%s': %s", file->path, strerror(errno));
+			message_error("cannot read '%s': %s; trying again", file->path, strerror(errno));
 		if (n <= 0)
 			return false;
 		block->length += (size_t)n;
@@ -62,7 +65,8 @@ static void put_away(struct tail *tail, struct file *file, uint64_t length)
 			break;
 		length -= tail->block.length;
 		source_bad_piece(&tail->source, tail->block.data,
-		                 tail->block.length - (length == 0 && tail->block.data[tail->block.length - 1] == '\n'));
+		                 tail->block.length -
+		                         (length == 0 && tail->block.data[tail->block.length - 1] == '\n'));
 		file_advance(file, tail->block.data, tail->block.length);
 	}
 	source_bad_end(&tail->source);
@@ -141,6 +145,11 @@ static bool read_block(struct tail *tail, struct file *file, enum ending at_end)
 
 	text_clear(block);
 	more = append(tail, file, known + BLOCK, start - known);
+	if (tail->read_failed) {
+		file_wait(tail, file, tail->now + RETRY);
+		file->at_end = true;
+		return false;
+	}
 	if (block->length < known || memcmp(block->data, file->tail + TAIL - known, known) != 0) {
 		was_cut(tail, file);
 		return true;

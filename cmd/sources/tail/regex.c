@@ -70,8 +70,8 @@ bool regex_has_names(const struct regex *regex)
 
 int regex_match(struct regex *regex, const char *text, size_t length, char mistake[120])
 {
-	int result = pcre2_match(regex->code, (PCRE2_SPTR)text, length, 0, PCRE2_NO_UTF_CHECK, regex->match,
-	                         regex->context);
+	int result =
+		pcre2_match(regex->code, (PCRE2_SPTR)text, length, 0, PCRE2_NO_UTF_CHECK, regex->match, regex->context);
 
 	if (result >= 0)
 		return 1;

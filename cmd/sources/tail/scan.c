@@ -48,6 +48,8 @@ void scan_cannot(struct tail *tail, bool wild, const char *path, int error)
 		return;
 	if (tail->once)
 		source_bad(&tail->source, NULL, 0, "cannot read '%s': %s", path, reason);
+	else if (missing && tail->scans > 1)
+		message_info("'%s' is not there", path);
 	else
 		message_warning("cannot read '%s': %s; trying again", path, reason);
 }
@@ -112,8 +114,8 @@ static void add(struct tail *tail, const struct match *match, bool first)
 	file = file_add(tail, match->path, fd, &is);
 	file->seen = tail->scans;
 	set_start(tail, file, first);
-	if (tail->once) {
-		/* So that there may be any number of them. */
+	if (tail->once && tail->file_count > tail->open_limit) {
+		/* It is opened again when its turn comes: so there may be any number of them. */
 		close(fd);
 		file->fd = -1;
 	} else {

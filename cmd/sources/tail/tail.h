@@ -140,6 +140,7 @@ struct tail {
 	/* files */
 	struct file *files, *last_file;
 	size_t file_count, file_limit;
+	size_t open_limit; /* --once: so many are open at the same time */
 	struct file *buckets[BUCKETS];
 	struct file *ready, **ready_end;
 	struct matches matches; /* of this scan */
@@ -165,6 +166,7 @@ struct tail {
 
 	/* reading */
 	struct text block;
+	bool read_failed; /* at the last try */
 	struct text value; /* a record as JSON */
 	struct text members;
 	struct text scratch;

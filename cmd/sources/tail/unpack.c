@@ -95,8 +95,7 @@ static void take(struct tail *tail, struct file *file, enum gz_status status)
 	bool final = status == GZ_END || (status != GZ_MORE && tail->once);
 
 	json_pad(decoded);
-	text_drop(decoded,
-	          record_take(tail, file, decoded->data, decoded->length, final ? ENDING_ALL : ENDING_NOT));
+	text_drop(decoded, record_take(tail, file, decoded->data, decoded->length, final ? ENDING_ALL : ENDING_NOT));
 }
 
 /* The end of what is there. */

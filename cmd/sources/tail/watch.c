@@ -71,8 +71,9 @@ static bool tells(const char *path)
 static void do_without(struct tail *tail, const char *path, int error)
 {
 	if (!tail->slow && error == ENOSPC)
-		message_warning("inotify has no room for more (/proc/sys/fs/inotify/max_user_watches): files are looked at "
-		                "every second as well");
+		message_warning(
+			"inotify has no room for more (/proc/sys/fs/inotify/max_user_watches): files are looked at "
+			"every second as well");
 	else if (!tail->slow)
 		message_info("'%s' is looked at every second: %s", path, strerror(error));
 	tail->slow = true;

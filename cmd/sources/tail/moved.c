@@ -249,6 +249,19 @@ static struct file *find_place(struct tail *tail, const struct candidates *list,
 	return file;
 }
 
+/* The place's file is not there any more, and nor is what it held. */
+static void say_gone(const struct tail *tail, const struct place *place)
+{
+	for (const struct file *file = tail->files; file; file = file->next)
+		if (identity_key(file->is.device, file->is.inode) == place->key && place->offset > 0) {
+			message_warning("'%s' is not the file that it was, or was truncated: reading it from its start",
+			                file->path);
+			return;
+		}
+	message_info("'%s', read up to %llu, is gone", place->path ? place->path : "a file",
+	             (unsigned long long)place->offset);
+}
+
 void moved_resume(struct tail *tail)
 {
 	struct candidates list = {0};
@@ -268,8 +281,7 @@ void moved_resume(struct tail *tail)
 			place_found(tail, place);
 			add_to(&files, &count, file);
 		} else if (!tail->keep_places) {
-			message_info("'%s', read up to %llu, is gone", place->path ? place->path : "a file",
-			             (unsigned long long)place->offset);
+			say_gone(tail, place);
 		}
 	}
 	found = count;

@@ -80,15 +80,11 @@ struct file *scan_by_path(const struct tail *tail, const char *path)
 static void set_start(struct tail *tail, struct file *file, bool first)
 {
 	struct place *place = place_find(tail, identity_key(file->is.device, file->is.inode));
-	bool said = place && place->offset > 0;
 
 	if (place && file_resume(file, place)) {
 		place_found(tail, place);
 		return;
 	}
-	if (said)
-		message_warning("'%s' is not the file that it was, or was truncated: reading it from its start",
-		                file->path);
 	if (!place && first && !tail->resumed && tail->from == FROM_END)
 		file_to_end(file);
 }

@@ -344,6 +344,33 @@ pype-tail: error: 'a.log' at 29: not JSON: expected a value at column 1" ]
     ends
 }
 
+@test "a file that is replaced by a longer copy of itself is gone on with" {
+    seq 1000 >a.log
+    follows --bare --state state a.log
+    { cat a.log; echo more; } >copy
+    mv copy a.log
+    wait_for lines out 1
+    ends
+    { cat a.log; echo again; } >copy
+    mv copy a.log
+    run -0 $tail --once --bare --state state a.log
+    [ "$(cat out)" = '"more"' ]
+    [ "$output" = '"again"' ]
+}
+
+@test "a glob does not lead to what it writes itself" {
+    mkdir d
+    cd d
+    echo '{}' >a.log
+    echo bad >>a.log
+    start $tail --from start --json --state state --dead-letter dead '*' >out 2>/dev/null
+    wait_for lines out 1
+    wait_for lines dead 1
+    sleep 1.5
+    [ "$(wc -l <out)" = 1 ]
+    [ "$(wc -l <dead)" = 1 ]
+}
+
 @test "a symbolic link that leads elsewhere" {
     mkdir far
     echo old >far/1
@@ -465,14 +492,14 @@ pype-tail: error: 'a.log' at 29: not JSON: expected a value at column 1" ]
 @test "--state: the next run goes on where the last one ended, whatever was rotated meanwhile" {
     local kind
     for kind in rename late gzip copy; do
-        rm -f a.log* done state* all
-        : >a.log
-        : >all
+        rm -f a.log* done state*
+        echo 0 >a.log
+        $tail --once --state state a.log >all
         ./writer a.log 4000 $kind 2>seed &
         while [ ! -e done ]; do $tail --once --state state --from start a.log >>all; done
         wait $!
         $tail --once --state state a.log >>all
-        counted all 4000 || {
+        data <all | cmp - <(seq 0 4000) || {
             cat seed
             false
         }
@@ -500,14 +527,14 @@ pype-tail: error: 'a.log' at 29: not JSON: expected a value at column 1" ]
 @test "--state: written within a second, and at the end" {
     : >a.log
     follows --state state a.log
-    [ "$(pype-jq .offset state)" = 0 ]
+    [ "$(pype-jq 'select(.key) | .offset' state)" = 0 ]
     echo 1 >>a.log
     wait_for lines out 1
     wait_for has state '"offset":2,'
     seq 1000 >>a.log
     wait_for lines out 1001
     ends
-    [ "$(pype-jq .offset state)" = "$(wc -c <a.log)" ]
+    [ "$(pype-jq 'select(.key) | .offset' state)" = "$(wc -c <a.log)" ]
     run_split -0 $tail --once --state state --from start --bare a.log
     [ "$output" = "" ]
 }
@@ -679,6 +706,22 @@ END
 
 @test "killed again and again while the file is copied and cut: every line once, in order" {
     killed_exactly copy --from start
+}
+
+@test "in lock step, killed now and then" {
+    for n in $(seq 300); do echo $n; done >a.log
+    stages 'protocol: sync' <<END
+source: {run: "pype-tail --from start a.log", restart: $RESTART}
+csv: {run: "pype-csv --no-header -o out.csv data", from: source}
+END
+    run_flow
+    wait_for runs p.source
+    : >done
+    kills 5 p.source
+    wait_for -20 lines out.csv 300
+    kill "$FLOW"
+    flow_ends
+    counts out.csv 1 300
 }
 
 @test "killed with --json: what is bad is in the dead letters, and no event is lost or there twice" {

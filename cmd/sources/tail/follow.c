@@ -16,6 +16,7 @@
 
 enum { OTHER_DESCRIPTORS = 64 };
 #define SLOW_POLL UNIT_S
+#define SLACK     UNIT_S /* of clocks of file systems; files that were let go are known for longer */
 #define SOON      (10 * UNIT_MS)
 
 /* As many descriptors as this process may have. */
@@ -72,6 +73,12 @@ static bool open_again(struct tail *tail, struct file *file)
 	return false;
 }
 
+/* Another one is to be read before. */
+static bool must_wait(const struct file *file)
+{
+	return file->after && !file->after->at_end;
+}
+
 /* True: there is more to read. */
 static bool read_file(struct tail *tail, struct file *file)
 {
@@ -82,7 +89,7 @@ static bool read_file(struct tail *tail, struct file *file)
 	do {
 		more = read_some(tail, file);
 		place_save(tail, false);
-	} while (more && tail->once && !signals_stop());
+	} while (more && tail->once && !must_wait(file) && !signals_stop());
 	if (!more && tail->once && !file->lost && file->at_end) {
 		close(file->fd);
 		file->fd = -1;
@@ -101,7 +108,7 @@ static bool read_ready(struct tail *tail)
 	for (; file; file = next) {
 		next = file->next_ready;
 		file->queued = false;
-		if (signals_stop() || (file->after && !file->after->at_end)) {
+		if (signals_stop() || must_wait(file)) {
 			file_ready(tail, file);
 			continue;
 		}
@@ -220,6 +227,9 @@ void follow(struct tail *tail)
 	while (reader && !signals_stop()) {
 		bool progress;
 
+		/* With --once each file is looked at only once. */
+		if (!tail->once || tail->scans == 0)
+			tail->looked = moment_unix() - (tail->rotate_wait < SLACK ? tail->rotate_wait : SLACK);
 		watch_read(tail);
 		tail->now = moment_now();
 		look(tail);

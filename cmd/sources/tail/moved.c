@@ -229,8 +229,25 @@ static void find_missed(struct tail *tail, const struct candidates *list, const 
 
 /* ---- after a start ---- */
 
-/* The file itself under another name, or else a copy of it. */
-static struct file *find_place(struct tail *tail, const struct candidates *list, const struct place *place)
+/*
+ * The file has kept its name but not its inode: it was copied and put in its own place, or the devices have other numbers now. A few
+ * bytes may be the same by chance.
+ */
+static bool find_replaced(const struct tail *tail, const struct place *place)
+{
+	struct file *file = tail->files;
+
+	if (place->offset < HEAD || place->whole)
+		return false;
+	for (; file; file = file->next)
+		if (!file->lost && !file->compressed && file->offset == 0 && file->is.size >= place->offset &&
+		    file->fd >= 0 && (!place->path || strcmp(place->path, file->path) == 0) && file_resume(file, place))
+			return true;
+	return false;
+}
+
+/* The file itself under another name. */
+static struct file *find_renamed(struct tail *tail, const struct candidates *list, const struct place *place)
 {
 	struct file *file = NULL;
 
@@ -243,6 +260,14 @@ static struct file *find_place(struct tail *tail, const struct candidates *list,
 		    (place->offset > 0 || is_ours(tail, candidate)))
 			file = follow_lost(tail, candidate, place);
 	}
+	return file;
+}
+
+/* A copy of what it held. */
+static struct file *find_copy(struct tail *tail, const struct candidates *list, const struct place *place)
+{
+	struct file *file = NULL;
+
 	for (size_t i = 0; i < list->count && !file && place->offset > 0 && !place->whole; i++)
 		if (is_ours(tail, &list->items[i]))
 			file = follow_lost(tail, &list->items[i], place);
@@ -276,7 +301,13 @@ void moved_resume(struct tail *tail)
 
 		if (place->found)
 			continue;
-		file = find_place(tail, &list, place);
+		file = find_renamed(tail, &list, place);
+		if (!file && find_replaced(tail, place)) {
+			place_found(tail, place);
+			continue;
+		}
+		if (!file)
+			file = find_copy(tail, &list, place);
 		if (file) {
 			place_found(tail, place);
 			add_to(&files, &count, file);
@@ -308,8 +339,16 @@ void moved_between(struct tail *tail, struct file *old, struct file *new)
 	struct candidates list = {0};
 	struct file **files = NULL, *last = old;
 	struct identity_of is = old->is;
+	struct place place = file_place(old);
 	size_t count = 0;
 
+	if (find_replaced(tail, &place)) {
+		message_info("'%s' was put in the place of itself: going on at %llu", new->path,
+		             (unsigned long long)new->offset);
+		file_forget(tail, old);
+		place_note(tail, new);
+		return;
+	}
 	identity_fd(old->fd, &is);
 	list_beside(tail, &list, new->path);
 	find_missed(tail, &list, new->path, is.written, false, &files, &count);
@@ -323,6 +362,26 @@ void moved_between(struct tail *tail, struct file *old, struct file *new)
 	new->after = last;
 	free(files);
 	list_free(&list);
+}
+
+bool moved_unread(struct tail *tail, struct file *file)
+{
+	struct candidates list = {0};
+	struct file **files = NULL;
+	size_t count = 0;
+
+	list_beside(tail, &list, file->path);
+	find_missed(tail, &list, file->path, file->emptied, false, &files, &count);
+	if (count > 1)
+		qsort(files, count, sizeof(struct file *), compare_age);
+	for (size_t i = 0; i < count; i++) {
+		files[i]->after = file->after;
+		file->after = files[i];
+		place_note(tail, files[i]);
+	}
+	free(files);
+	list_free(&list);
+	return count > 0;
 }
 
 void moved_copy(struct tail *tail, struct file *file, const struct place *place)

@@ -1,12 +1,12 @@
 /*
  * place: where all files have been read to, for a successor: in the page of a runner, and in a state file.
  *
- * The page's cursor is a head of 8 bytes and 20 bytes for each file: key (6), offset (6, its highest bit: nothing more is in the
+ * The page's cursor is a head of 16 bytes, with the time, and 20 bytes for each file: key (6), offset (6, its highest bit: nothing more is in the
  * file), hashes of the first bytes and of the last (4 each); the least byte first. It is there with every event. If there are more
  * files than it has room for, those whose places have changed least recently are in the state file alone: it is written whenever the
  * cursor is full, which then begins anew. Before that all output is out, so that the state file says nothing that is not true.
  *
- * The state file is lines of JSON, one for each file.
+ * The state file is lines of JSON, the time and one for each file.
  */
 #include <endian.h>
 #include <errno.h>
@@ -22,7 +22,7 @@
 #include "common/unit.h"
 
 enum {
-	CURSOR_HEAD = 8,
+	CURSOR_HEAD = 16,
 	ENTRY = 20,
 	ENTRIES = (PAGE_CURSOR - CURSOR_HEAD) / ENTRY,
 	RELATIVE = 1, /* in the head: what is not in the cursor is in the state file */
@@ -86,6 +86,7 @@ static void store_cursor(struct tail *tail)
 {
 	memcpy(tail->cursor, magic, 4);
 	put(tail->cursor + 4, tail->relative ? RELATIVE : 0, 4);
+	put(tail->cursor + 8, (uint64_t)tail->looked, 8);
 	source_cursor(&tail->source, tail->cursor, CURSOR_HEAD + tail->entries * ENTRY);
 }
 
@@ -109,7 +110,7 @@ static bool write_state(struct tail *tail)
 	int result;
 
 	source_flush(&tail->source);
-	text_init(&text);
+	text_addf(&text, "{\"time\":%" PRId64 "}\n", tail->looked);
 	for (const struct file *file = tail->files; file; file = file->next) {
 		struct place place = file_place(file);
 
@@ -148,14 +149,19 @@ static uint64_t number(const struct json_span *span)
 
 static bool read_line(struct tail *tail, const struct json_want *want, const char *line, size_t length)
 {
-	enum { PATH, KEY, OFFSET, HEAD_HASH, TAIL_HASH, ALL, MEMBERS };
+	enum { PATH, KEY, OFFSET, HEAD_HASH, TAIL_HASH, ALL, TIME, MEMBERS };
 	struct json_span spans[MEMBERS];
 	struct json_result result;
 	struct text path = {0};
 	struct place place;
 
-	if (!json_scan(line, length, want, spans, 0, &result) || spans[KEY].kind != JSON_NUMBER ||
-	    spans[OFFSET].kind != JSON_NUMBER)
+	if (!json_scan(line, length, want, spans, 0, &result))
+		return false;
+	if (spans[TIME].kind == JSON_NUMBER) {
+		tail->left = (int64_t)number(&spans[TIME]);
+		return true;
+	}
+	if (spans[KEY].kind != JSON_NUMBER || spans[OFFSET].kind != JSON_NUMBER)
 		return false;
 	place = (struct place){
 		.key = number(&spans[KEY]),
@@ -176,7 +182,7 @@ static bool read_line(struct tail *tail, const struct json_want *want, const cha
 
 static void read_state(struct tail *tail, struct text *text)
 {
-	static const char *const paths[] = {".file", ".key", ".offset", ".head", ".tail", ".whole"};
+	static const char *const paths[] = {".file", ".key", ".offset", ".head", ".tail", ".whole", ".time"};
 	struct json_want want = {0};
 	const char *mistake, *newline;
 
@@ -228,6 +234,8 @@ void place_open(struct tail *tail)
 	else if (relative)
 		die("the places of the files are in a state file: --state is missing");
 	tail->resumed |= known;
+	if (known)
+		tail->left = (int64_t)get(cursor + 8, 8);
 	for (size_t at = CURSOR_HEAD; known && at + ENTRY <= length; at += ENTRY) {
 		struct place place = get_entry(cursor + at);
 

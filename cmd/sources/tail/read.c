@@ -46,6 +46,7 @@ static void was_cut(struct tail *tail, struct file *file)
 	message_warning("'%s' has been truncated or written anew: reading it from its start", file->path);
 	file_rewind(file);
 	moved_copy(tail, file, &place);
+	file->emptied = tail->looked;
 	place_note(tail, file);
 }
 
@@ -153,6 +154,13 @@ static bool read_block(struct tail *tail, struct file *file, enum ending at_end)
 	if (block->length < known || memcmp(block->data, file->tail + TAIL - known, known) != 0) {
 		was_cut(tail, file);
 		return true;
+	}
+	if (start == 0 && file->emptied > 0 && !file->lost && block->length > 0) {
+		bool unread = moved_unread(tail, file);
+
+		file->emptied = 0;
+		if (unread)
+			return true;
 	}
 	for (;;) {
 		length = block->length - known;

@@ -81,7 +81,10 @@ static void set_start(struct tail *tail, struct file *file, bool first)
 {
 	struct place *place = place_find(tail, identity_key(file->is.device, file->is.inode));
 
+	file->emptied = first && !tail->resumed ? moment_unix() : tail->looked;
 	if (place && file_resume(file, place)) {
+		if (place->offset == 0)
+			file->emptied = tail->left;
 		place_found(tail, place);
 		return;
 	}

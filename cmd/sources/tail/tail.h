@@ -79,6 +79,7 @@ struct file {
 	bool partial; /* what is waited for is the rest of a line, not of a record */
 	bool long_line; /* the line at the offset is over the limit, and that was said */
 	uint64_t seen; /* in this scan */
+	int64_t emptied; /* nothing was in it at that time (Unix), and nothing has been read yet; 0: that is dealt with */
 	int64_t changed; /* when it was seen to change last (monotonic) */
 	int64_t due; /* when what is there is to be taken as it is, or 0 (monotonic) */
 	struct file *after; /* is read to its end first, or NULL */
@@ -178,6 +179,8 @@ struct tail {
 	struct place *places; /* that a predecessor left */
 	size_t place_count;
 	bool resumed;
+	int64_t left; /* when the predecessor looked last (Unix) */
+	int64_t looked; /* … and this one, a little before it */
 	struct state_file state;
 	bool state_open, dirty, state_failed;
 	struct message_limit state_limit;
@@ -223,6 +226,8 @@ void moved_resume(struct tail *tail);
 void moved_between(struct tail *tail, struct file *old, struct file *new);
 /* A file was cut: what was not read of it may be in a copy. The place is that before the cut. */
 void moved_copy(struct tail *tail, struct file *file, const struct place *place);
+/* Before the first bytes of a file are read: since it was empty it may have been written, copied and cut. True: read that before. */
+bool moved_unread(struct tail *tail, struct file *file);
 /*
  * A new compressed file may hold what was read from another one: it is gone on with behind that. SAME_SHORT: that cannot be
  * told yet.

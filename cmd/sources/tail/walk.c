@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "cmd/sources/tail/tail.h"
 #include "common/memory.h"
@@ -96,6 +97,30 @@ void matches_sort(struct match *items, size_t count)
 		qsort(items, count, sizeof(*items), compare);
 }
 
+/* The path is one of those that have the name of another one's file, with what this program adds to it. */
+static bool is_beside(const char *path, const char *own)
+{
+	const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
+	const char *own_slash = strrchr(own, '/'), *own_name = own_slash ? own_slash + 1 : own;
+	size_t length = strlen(own_name);
+
+	return strncmp(name, own_name, length) == 0 &&
+	       (!name[length] || strcmp(name + length, ".new") == 0 || strcmp(name + length, ".lock") == 0);
+}
+
+/* What this program writes itself would go round and round. */
+static bool is_own(const struct tail *tail, const char *path, const struct identity_of *is)
+{
+	struct identity_of other;
+
+	if (identity_fd(STDOUT_FILENO, &other) && other.inode == is->inode && other.device == is->device)
+		return true;
+	if (tail->source.dead_letter && identity_at(tail->source.dead_letter, &other) && other.inode == is->inode &&
+	    other.device == is->device)
+		return true;
+	return tail->state_path && is_beside(path, tail->state_path);
+}
+
 static void found(struct tail *tail, const struct pattern *pattern, const char *path)
 {
 	struct identity_of is;
@@ -106,10 +131,10 @@ static void found(struct tail *tail, const struct pattern *pattern, const char *
 	/* Behind a symbolic link changes may happen in folders that are not watched. */
 	if (!tail->links && lstat(path, &status) == 0 && S_ISLNK(status.st_mode))
 		tail->links = true;
-	if (identity_at(path, &is))
-		matches_add(&tail->matches, path, &is);
-	else
+	if (!identity_at(path, &is))
 		scan_cannot(tail, pattern->wild, path, errno);
+	else if (!pattern->wild || !is_own(tail, path, &is))
+		matches_add(&tail->matches, path, &is);
 }
 
 static bool is_folder(const char *path, const struct dirent *entry, bool follow)

@@ -70,11 +70,18 @@ static void forget_refused(struct tail *tail)
 
 struct file *scan_by_path(const struct tail *tail, const char *path)
 {
-	struct file *file = tail->last_file;
+	struct file *lost = NULL;
 
-	while (file && strcmp(file->path, path) != 0)
-		file = file->previous;
-	return file;
+	/* The one that had the path until now, or else the one that lost it last. */
+	for (struct file *file = tail->last_file; file; file = file->previous) {
+		if (strcmp(file->path, path) != 0)
+			continue;
+		if (!file->lost)
+			return file;
+		if (!lost)
+			lost = file;
+	}
+	return lost;
 }
 
 static void set_start(struct tail *tail, struct file *file, bool first)

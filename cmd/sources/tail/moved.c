@@ -209,9 +209,23 @@ static void add_to(struct file ***files, size_t *count, struct file *file)
 	(*files)[(*count)++] = file;
 }
 
-/* Those that came and went after the one of this path that was written last at `written`. */
+/* It is a copy of what is still there, or is about to be one. */
+static bool begins_so(const struct candidate *candidate, const struct text *block)
+{
+	int fd = open(candidate->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	char head[HEAD];
+	ssize_t n = -1;
+
+	if (fd >= 0) {
+		n = pread(fd, head, block->length < HEAD ? block->length : HEAD, 0);
+		close(fd);
+	}
+	return n >= 0 && memcmp(head, block->data, (size_t)n) == 0;
+}
+
+/* Those that came and went after the one of this path that was written last at `written`; none that begins as `current`, if there is one. */
 static void find_missed(struct tail *tail, const struct candidates *list, const char *path, int64_t written,
-                        bool compressed, struct file ***files, size_t *count)
+                        bool compressed, const struct text *current, struct file ***files, size_t *count)
 {
 	for (size_t i = 0; i < list->count; i++) {
 		const struct candidate *candidate = &list->items[i];
@@ -219,7 +233,8 @@ static void find_missed(struct tail *tail, const struct candidates *list, const 
 
 		if (!candidate->base || strcmp(candidate->base, path) != 0 || candidate->is.written < written ||
 		    candidate->is.size == 0 || (is_compressed(candidate->path) && !compressed) ||
-		    file_find(tail, candidate->is.device, candidate->is.inode) || is_copy(tail, candidate))
+		    file_find(tail, candidate->is.device, candidate->is.inode) || is_copy(tail, candidate) ||
+		    (current && begins_so(candidate, current)))
 			continue;
 		file = follow_lost(tail, candidate, NULL);
 		if (file)
@@ -317,7 +332,7 @@ void moved_resume(struct tail *tail)
 	}
 	found = count;
 	for (size_t i = 0; i < found; i++)
-		find_missed(tail, &list, files[i]->path, files[i]->is.written, true, &files, &count);
+		find_missed(tail, &list, files[i]->path, files[i]->is.written, true, NULL, &files, &count);
 	chain(tail, files, count);
 	free(files);
 	list_free(&list);
@@ -351,7 +366,7 @@ void moved_between(struct tail *tail, struct file *old, struct file *new)
 	}
 	identity_fd(old->fd, &is);
 	list_beside(tail, &list, new->path);
-	find_missed(tail, &list, new->path, is.written, false, &files, &count);
+	find_missed(tail, &list, new->path, is.written, false, NULL, &files, &count);
 	if (count > 1)
 		qsort(files, count, sizeof(struct file *), compare_age);
 	for (size_t i = 0; i < count; i++) {
@@ -364,14 +379,14 @@ void moved_between(struct tail *tail, struct file *old, struct file *new)
 	list_free(&list);
 }
 
-bool moved_unread(struct tail *tail, struct file *file)
+bool moved_unread(struct tail *tail, struct file *file, const struct text *block)
 {
 	struct candidates list = {0};
 	struct file **files = NULL;
 	size_t count = 0;
 
 	list_beside(tail, &list, file->path);
-	find_missed(tail, &list, file->path, file->emptied, false, &files, &count);
+	find_missed(tail, &list, file->path, file->emptied, false, block, &files, &count);
 	if (count > 1)
 		qsort(files, count, sizeof(struct file *), compare_age);
 	for (size_t i = 0; i < count; i++) {

@@ -156,11 +156,9 @@ static bool read_block(struct tail *tail, struct file *file, enum ending at_end)
 		return true;
 	}
 	if (start == 0 && file->emptied > 0 && !file->lost && block->length > 0) {
-		bool unread = moved_unread(tail, file);
-
-		file->emptied = 0;
-		if (unread)
+		if (moved_unread(tail, file, block))
 			return true;
+		file->emptied = 0;
 	}
 	for (;;) {
 		length = block->length - known;

@@ -226,8 +226,11 @@ void moved_resume(struct tail *tail);
 void moved_between(struct tail *tail, struct file *old, struct file *new);
 /* A file was cut: what was not read of it may be in a copy. The place is that before the cut. */
 void moved_copy(struct tail *tail, struct file *file, const struct place *place);
-/* Before the first bytes of a file are read: since it was empty it may have been written, copied and cut. True: read that before. */
-bool moved_unread(struct tail *tail, struct file *file);
+/*
+ * Before a file is read that begins with this block: since it was empty it may have been written, copied and cut. True: the
+ * copies are to be read before.
+ */
+bool moved_unread(struct tail *tail, struct file *file, const struct text *block);
 /*
  * A new compressed file may hold what was read from another one: it is gone on with behind that. SAME_SHORT: that cannot be
  * told yet.

@@ -163,6 +163,7 @@ void file_forget(struct tail *tail, struct file *file)
 		close(file->fd);
 	text_free(&file->members);
 	free(file->path);
+	free(file->moved);
 	free(file);
 }
 

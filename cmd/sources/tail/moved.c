@@ -135,6 +135,7 @@ static struct file *follow_lost(struct tail *tail, const struct candidate *candi
 	}
 	file = file_add(tail, place && place->path ? place->path : path, fd, &is);
 	file->compressed = is_compressed(candidate->path);
+	file->moved = xstrdup(candidate->path);
 	file->lost = true;
 	if (place && !file_resume(file, place)) {
 		file_forget(tail, file);
@@ -180,7 +181,10 @@ static int compare_age(const void *a, const void *b)
 {
 	const struct file *one = *(struct file *const *)a, *other = *(struct file *const *)b;
 
-	return one->is.written < other->is.written ? -1 : one->is.written > other->is.written;
+	if (one->is.written != other->is.written || !one->moved || !other->moved)
+		return one->is.written < other->is.written ? -1 : one->is.written > other->is.written;
+	/* Clocks of file systems tick every few milliseconds; the greater number is the older file. */
+	return strverscmp(other->moved, one->moved);
 }
 
 /* Those of the same path are read one after the other, and the one that has the path now behind them. */
@@ -213,7 +217,7 @@ static void add_to(struct file ***files, size_t *count, struct file *file)
 static bool begins_so(const struct candidate *candidate, const struct text *block)
 {
 	int fd = open(candidate->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-	char head[HEAD];
+	char head[HEAD] = {0};
 	ssize_t n = -1;
 
 	if (fd >= 0) {

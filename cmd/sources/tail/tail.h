@@ -61,6 +61,7 @@ struct gz;
 
 struct file {
 	char *path; /* as it was found first */
+	char *moved; /* the name it was found under if it had been renamed or copied before, or NULL */
 	struct text members; /* of its events */
 	int fd; /* -1: closed until it is read (--once) */
 	struct identity_of is;

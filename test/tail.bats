@@ -500,8 +500,10 @@ pype-tail: error: 'a.log' at 29: not JSON: expected a value at column 1" ]
         while [ ! -e done ]; do $tail --once --state state --from start a.log >>all 2>>err || true; done
         wait $!
         $tail --once --state state a.log >>all
-        data <all | cmp - <(seq 0 4000) || {
-            cat seed
+        diff <(seq 0 4000) <(data <all) >difference || {
+            echo "$kind, $(cat seed)"
+            grep -E '^[0-9]' difference
+            cat err
             false
         }
     done

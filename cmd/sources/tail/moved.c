@@ -8,10 +8,17 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "cmd/sources/tail/tail.h"
 #include "common/memory.h"
+#include "common/moment.h"
+#include "common/signals.h"
+#include "common/unit.h"
+
+enum { TRIES = 50, PAUSE = 2000 }; /* microseconds */
+#define QUIET (10 * UNIT_MS) /* a folder that was not changed for so long is at rest */
 
 /* What may be a file that was followed. */
 struct candidate {
@@ -66,36 +73,66 @@ static char *join(const char *folder, const char *name)
 	return text_format("%s%s%s", folder, folder[strlen(folder) - 1] == '/' ? "" : "/", name);
 }
 
+static void add_entry(const struct tail *tail, struct candidates *list, const char *folder, const char *name)
+{
+	struct candidate found = {.path = join(folder, name)};
+	char *base;
+
+	if (!identity_at(found.path, &found.is) || file_find(tail, found.is.device, found.is.inode)) {
+		free(found.path);
+		return;
+	}
+	base = base_name(name);
+	if (base)
+		found.base = join(folder, base);
+	free(base);
+	list->items = xreallocarray(list->items, list->count + 1, sizeof(*list->items));
+	list->items[list->count++] = found;
+}
+
+static void list_cut(struct candidates *list, size_t count)
+{
+	while (list->count > count) {
+		list->count--;
+		free(list->items[list->count].path);
+		free(list->items[list->count].base);
+	}
+}
+
+/* When something in the folder was named or renamed last; Unix, nanoseconds. */
+static int64_t folder_time(const char *folder)
+{
+	struct stat status;
+
+	if (stat(folder, &status) < 0)
+		return 0;
+	return (int64_t)status.st_mtim.tv_sec * UNIT_S + status.st_mtim.tv_nsec;
+}
+
+/* While names are being shifted, a file may be missed that is there all the time: so that is waited for. */
 static void list_folder(const struct tail *tail, struct candidates *list, const char *folder)
 {
-	DIR *stream = opendir(folder);
-	const struct dirent *entry;
+	size_t before = list->count;
 
-	while (stream && (entry = readdir(stream))) {
-		struct candidate found = {.path = join(folder, entry->d_name)};
-		char *base = NULL;
+	for (int tries = 0; tries < TRIES && !signals_stop(); tries++) {
+		int64_t changed = folder_time(folder), age = moment_unix() - changed;
+		DIR *stream = opendir(folder);
+		const struct dirent *entry;
 
-		if (!identity_at(found.path, &found.is) || file_find(tail, found.is.device, found.is.inode)) {
-			free(found.path);
-			continue;
-		}
-		base = base_name(entry->d_name);
-		if (base)
-			found.base = join(folder, base);
-		free(base);
-		list->items = xreallocarray(list->items, list->count + 1, sizeof(*list->items));
-		list->items[list->count++] = found;
+		list_cut(list, before);
+		while (stream && (entry = readdir(stream)))
+			add_entry(tail, list, folder, entry->d_name);
+		if (stream)
+			closedir(stream);
+		if (changed == folder_time(folder) && (age < 0 || age >= QUIET))
+			break;
+		usleep(PAUSE);
 	}
-	if (stream)
-		closedir(stream);
 }
 
 static void list_free(struct candidates *list)
 {
-	for (size_t i = 0; i < list->count; i++) {
-		free(list->items[i].path);
-		free(list->items[i].base);
-	}
+	list_cut(list, 0);
 	free(list->items);
 }
 
@@ -187,24 +224,17 @@ static int compare_age(const void *a, const void *b)
 	return strverscmp(other->moved, one->moved);
 }
 
-/* Those of the same path are read one after the other, and the one that has the path now behind them. */
-static void chain(const struct tail *tail, struct file **files, size_t count)
+/* Those of the same path are read one after the other, by age: also the one that has the path, or had it when it was opened. */
+static void chain(struct file **files, size_t count)
 {
 	if (count > 1)
 		qsort(files, count, sizeof(struct file *), compare_age);
-	for (size_t i = 0; i < count; i++) {
-		struct file *last = files[i];
-		bool newest = true;
-
-		for (size_t j = i + 1; j < count && newest; j++)
-			if (strcmp(files[j]->path, last->path) == 0) {
-				files[j]->after = last;
-				newest = false;
+	for (size_t i = 0; i < count; i++)
+		for (size_t j = i + 1; j < count; j++)
+			if (strcmp(files[j]->path, files[i]->path) == 0) {
+				files[j]->after = files[i];
+				break;
 			}
-		for (struct file *file = newest ? tail->files : NULL; file; file = file->next)
-			if (!file->lost && file->offset == 0 && strcmp(file->path, last->path) == 0)
-				file->after = last;
-	}
 }
 
 static void add_to(struct file ***files, size_t *count, struct file *file)
@@ -227,23 +257,48 @@ static bool begins_so(const struct candidate *candidate, const struct text *bloc
 	return n >= 0 && memcmp(head, block->data, (size_t)n) == 0;
 }
 
+/* It is being compressed, or was a moment ago: what it is made of is there, or is followed. */
+static bool is_unfinished(const struct tail *tail, const struct candidates *list, const struct candidate *candidate)
+{
+	char *plain;
+	bool there;
+
+	if (!is_compressed(candidate->path))
+		return false;
+	plain = xstrndup(candidate->path, strlen(candidate->path) - 3);
+	there = access(plain, F_OK) == 0;
+	for (size_t i = 0; i < list->count && !there; i++)
+		there = strcmp(list->items[i].path, plain) == 0 &&
+		        file_find(tail, list->items[i].is.device, list->items[i].is.inode);
+	free(plain);
+	return there;
+}
+
 /* Those that came and went after the one of this path that was written last at `written`; none that begins as `current`, if there is one. */
-static void find_missed(struct tail *tail, const struct candidates *list, const char *path, int64_t written,
-                        bool compressed, const struct text *current, struct file ***files, size_t *count)
+static void find_missed_of(struct tail *tail, const struct candidates *list, const char *path, int64_t written,
+                           bool compressed, const struct text *current, struct file ***files, size_t *count)
 {
 	for (size_t i = 0; i < list->count; i++) {
 		const struct candidate *candidate = &list->items[i];
 		struct file *file;
 
 		if (!candidate->base || strcmp(candidate->base, path) != 0 || candidate->is.written < written ||
-		    candidate->is.size == 0 || (is_compressed(candidate->path) && !compressed) ||
+		    candidate->is.size == 0 || is_compressed(candidate->path) != compressed ||
 		    file_find(tail, candidate->is.device, candidate->is.inode) || is_copy(tail, candidate) ||
-		    (current && begins_so(candidate, current)))
+		    is_unfinished(tail, list, candidate) || (current && begins_so(candidate, current)))
 			continue;
 		file = follow_lost(tail, candidate, NULL);
 		if (file)
 			add_to(files, count, file);
 	}
+}
+
+static void find_missed(struct tail *tail, const struct candidates *list, const char *path, int64_t written,
+                        bool compressed, const struct text *current, struct file ***files, size_t *count)
+{
+	find_missed_of(tail, list, path, written, false, current, files, count);
+	if (compressed)
+		find_missed_of(tail, list, path, written, true, current, files, count);
 }
 
 /* ---- after a start ---- */
@@ -337,7 +392,17 @@ void moved_resume(struct tail *tail)
 	found = count;
 	for (size_t i = 0; i < found; i++)
 		find_missed(tail, &list, files[i]->path, files[i]->is.written, true, NULL, &files, &count);
-	chain(tail, files, count);
+	if (count > 0)
+		for (struct file *file = tail->files; file; file = file->next)
+			if (!file->lost) {
+				struct identity_of is;
+
+				/* It may have been cut meanwhile, and be newer than its copies. */
+				if (file->fd >= 0 && identity_fd(file->fd, &is))
+					file->is.written = is.written;
+				add_to(&files, &count, file);
+			}
+	chain(files, count);
 	free(files);
 	list_free(&list);
 }
@@ -386,10 +451,16 @@ void moved_between(struct tail *tail, struct file *old, struct file *new)
 bool moved_unread(struct tail *tail, struct file *file, const struct text *block)
 {
 	struct candidates list = {0};
+	struct identity_of is = file->is;
 	struct file **files = NULL;
 	size_t count = 0;
 
 	list_beside(tail, &list, file->path);
+	/* Newer ones are not copies: the file itself has been renamed. */
+	identity_fd(file->fd, &is);
+	for (size_t i = 0; i < list.count; i++)
+		if (list.items[i].is.written > is.written)
+			list.items[i].is.size = 0;
 	find_missed(tail, &list, file->path, file->emptied, false, block, &files, &count);
 	if (count > 1)
 		qsort(files, count, sizeof(struct file *), compare_age);
@@ -403,25 +474,44 @@ bool moved_unread(struct tail *tail, struct file *file, const struct text *block
 	return count > 0;
 }
 
+static struct file *follower(const struct tail *tail, const struct file *file)
+{
+	struct file *other = tail->files;
+
+	while (other && other->after != file)
+		other = other->next;
+	return other;
+}
+
+/* Its copy is read first, then those that were to be read behind it, then the file, which holds what is newer. */
+static void put_last(const struct tail *tail, struct file *file, struct file *copy)
+{
+	struct file *next = follower(tail, file), *last = next;
+
+	if (!next) {
+		file->after = copy ? copy : file->after;
+		return;
+	}
+	next->after = copy;
+	for (struct file *other = follower(tail, last); other && other != file; other = follower(tail, last))
+		last = other;
+	file->after = last;
+}
+
 void moved_copy(struct tail *tail, struct file *file, const struct place *place)
 {
 	struct candidates list = {0};
+	struct file *copy = NULL;
 
 	if (place->offset == 0)
 		return;
 	list_beside(tail, &list, file->path);
-	for (size_t i = 0; i < list.count; i++) {
-		struct file *copy;
-
-		if (!list.items[i].base || strcmp(list.items[i].base, file->path) != 0)
-			continue;
-		copy = follow_lost(tail, &list.items[i], place);
-		if (!copy)
-			continue;
-		file->after = copy;
+	for (size_t i = 0; i < list.count && !copy; i++)
+		if (list.items[i].base && strcmp(list.items[i].base, file->path) == 0)
+			copy = follow_lost(tail, &list.items[i], place);
+	if (copy)
 		place_note(tail, copy);
-		break;
-	}
+	put_last(tail, file, copy);
 	list_free(&list);
 }
 

@@ -4,137 +4,15 @@
  * Who rotates logs leaves the old ones in the same folder, as NAME.1, NAME-20261125, NAME.2.gz, STEM.1.EXT or STEM-20261125.EXT. What
  * is called so belongs to NAME. Another name will do only if the inode says whose file it is.
  */
-#include <dirent.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "cmd/sources/tail/tail.h"
 #include "common/memory.h"
-#include "common/moment.h"
-#include "common/signals.h"
-#include "common/unit.h"
 
-enum { TRIES = 50, PAUSE = 2000 }; /* microseconds */
-#define QUIET (10 * UNIT_MS) /* a folder that was not changed for so long is at rest */
-
-/* What may be a file that was followed. */
-struct candidate {
-	char *path, *base; /* base: the path that it had, or NULL: its name does not look like that */
-	struct identity_of is;
-};
-
-struct candidates {
-	struct candidate *items;
-	size_t count;
-};
-
-/* How many bytes at the end of a name are a number or a date, with what separates it; 0: none. */
-static size_t number_length(const char *name, size_t length)
-{
-	size_t at = length, begin = length;
-
-	while (at > 0 && strchr("0123456789T:-_.", name[at - 1])) {
-		at--;
-		if (at + 1 < length && strchr(".-_", name[at]) && name[at + 1] >= '0' && name[at + 1] <= '9')
-			begin = at;
-	}
-	return begin > 0 ? length - begin : 0;
-}
-
-/* The name that a rotated file had, or NULL. The caller's to free. */
-static char *base_name(const char *name)
-{
-	size_t length = strlen(name), number, stem;
-	const char *extension;
-
-	if (is_compressed(name))
-		length -= 3;
-	number = number_length(name, length);
-	if (number > 0)
-		return xstrndup(name, length - number);
-	extension = memrchr(name, '.', length);
-	if (!extension || extension == name)
-		return is_compressed(name) ? xstrndup(name, length) : NULL;
-	stem = (size_t)(extension - name);
-	number = number_length(name, stem);
-	/* "app-2.log" is rather one of several than an old "app.log". */
-	if (number == 0 || (number < 7 && name[stem - number] != '.'))
-		return is_compressed(name) ? xstrndup(name, length) : NULL;
-	return text_format("%.*s%.*s", (int)(stem - number), name, (int)(length - stem), extension);
-}
-
-static char *join(const char *folder, const char *name)
-{
-	if (strcmp(folder, ".") == 0)
-		return xstrdup(name);
-	return text_format("%s%s%s", folder, folder[strlen(folder) - 1] == '/' ? "" : "/", name);
-}
-
-static void add_entry(const struct tail *tail, struct candidates *list, const char *folder, const char *name)
-{
-	struct candidate found = {.path = join(folder, name)};
-	char *base;
-
-	if (!identity_at(found.path, &found.is) || file_find(tail, found.is.device, found.is.inode)) {
-		free(found.path);
-		return;
-	}
-	base = base_name(name);
-	if (base)
-		found.base = join(folder, base);
-	free(base);
-	list->items = xreallocarray(list->items, list->count + 1, sizeof(*list->items));
-	list->items[list->count++] = found;
-}
-
-static void list_cut(struct candidates *list, size_t count)
-{
-	while (list->count > count) {
-		list->count--;
-		free(list->items[list->count].path);
-		free(list->items[list->count].base);
-	}
-}
-
-/* When something in the folder was named or renamed last; Unix, nanoseconds. */
-static int64_t folder_time(const char *folder)
-{
-	struct stat status;
-
-	if (stat(folder, &status) < 0)
-		return 0;
-	return (int64_t)status.st_mtim.tv_sec * UNIT_S + status.st_mtim.tv_nsec;
-}
-
-/* While names are being shifted, a file may be missed that is there all the time: so that is waited for. */
-static void list_folder(const struct tail *tail, struct candidates *list, const char *folder)
-{
-	size_t before = list->count;
-
-	for (int tries = 0; tries < TRIES && !signals_stop(); tries++) {
-		int64_t changed = folder_time(folder), age = moment_unix() - changed;
-		DIR *stream = opendir(folder);
-		const struct dirent *entry;
-
-		list_cut(list, before);
-		while (stream && (entry = readdir(stream)))
-			add_entry(tail, list, folder, entry->d_name);
-		if (stream)
-			closedir(stream);
-		if (changed == folder_time(folder) && (age < 0 || age >= QUIET))
-			break;
-		usleep(PAUSE);
-	}
-}
-
-static void list_free(struct candidates *list)
-{
-	list_cut(list, 0);
-	free(list->items);
-}
+enum { LISTINGS = 3 };
 
 /* Some operand leads to the name that it had. */
 static bool is_ours(const struct tail *tail, const struct candidate *candidate)
@@ -166,7 +44,9 @@ static struct file *follow_lost(struct tail *tail, const struct candidate *candi
 		close(fd);
 		return NULL;
 	}
-	if (!identity_fd(fd, &is) || file_find(tail, is.device, is.inode)) {
+	/* The name may be another file's by now. */
+	if (!identity_fd(fd, &is) || is.inode != candidate->is.inode || is.device != candidate->is.device ||
+	    file_find(tail, is.device, is.inode)) {
 		close(fd);
 		return NULL;
 	}
@@ -361,50 +241,78 @@ static void say_gone(const struct tail *tail, const struct place *place)
 	             (unsigned long long)place->offset);
 }
 
-void moved_resume(struct tail *tail)
+/* Finds what it can of the places that are still open. True: all of them. */
+static bool find_places(struct tail *tail, const struct candidates *list, struct file ***files, size_t *count)
 {
-	struct candidates list = {0};
-	struct file **files = NULL;
-	size_t count = 0, found;
+	bool all = true;
 
-	for (size_t i = 0; i < tail->folders.count; i++)
-		list_folder(tail, &list, tail->folders.items[i]);
 	for (size_t i = 0; i < tail->place_count; i++) {
 		struct place *place = &tail->places[i];
 		struct file *file;
 
 		if (place->found)
 			continue;
-		file = find_renamed(tail, &list, place);
-		if (!file && find_replaced(tail, place)) {
+		file = find_renamed(tail, list, place);
+		if (!file && !find_replaced(tail, place))
+			file = find_copy(tail, list, place);
+		else if (!file)
+			place->found = true;
+		if (file)
+			add_to(files, count, file);
+		if (file || place->found)
 			place_found(tail, place);
-			continue;
-		}
-		if (!file)
-			file = find_copy(tail, &list, place);
-		if (file) {
-			place_found(tail, place);
-			add_to(&files, &count, file);
-		} else if (!tail->keep_places) {
-			say_gone(tail, place);
-		}
+		else
+			all = false;
 	}
+	return all;
+}
+
+/* With what has the names now. */
+static void add_current(const struct tail *tail, struct file ***files, size_t *count)
+{
+	struct identity_of is;
+
+	for (struct file *file = tail->files; file; file = file->next) {
+		if (file->lost)
+			continue;
+		/* It may have been cut meanwhile, and be newer than its copies. */
+		if (file->fd >= 0 && identity_fd(file->fd, &is))
+			file->is.written = is.written;
+		add_to(files, count, file);
+	}
+}
+
+static void list_all(const struct tail *tail, struct candidates *list)
+{
+	beside_free(list);
+	*list = (struct candidates){0};
+	for (size_t i = 0; i < tail->folders.count; i++)
+		beside_list(tail, list, tail->folders.items[i]);
+}
+
+void moved_resume(struct tail *tail)
+{
+	struct candidates list = {0};
+	struct file **files = NULL;
+	size_t count = 0, found;
+	bool all = false;
+
+	/* A file may get another name between the listing and the look at it. */
+	for (int tries = 0; tries < LISTINGS && !all; tries++) {
+		list_all(tail, &list);
+		all = find_places(tail, &list, &files, &count);
+	}
+	for (size_t i = 0; i < tail->place_count; i++)
+		if (!tail->places[i].found && !tail->keep_places)
+			say_gone(tail, &tail->places[i]);
 	found = count;
 	for (size_t i = 0; i < found; i++)
 		find_missed(tail, &list, files[i]->path, files[i]->is.written, true, NULL, &files, &count);
 	if (count > 0)
-		for (struct file *file = tail->files; file; file = file->next)
-			if (!file->lost) {
-				struct identity_of is;
-
-				/* It may have been cut meanwhile, and be newer than its copies. */
-				if (file->fd >= 0 && identity_fd(file->fd, &is))
-					file->is.written = is.written;
-				add_to(&files, &count, file);
-			}
+		add_current(tail, &files, &count);
 	chain(files, count);
 	free(files);
-	list_free(&list);
+	beside_free(&list);
 }
 
 /* ---- while files are followed ---- */
@@ -414,7 +322,7 @@ static void list_beside(const struct tail *tail, struct candidates *list, const 
 	const char *slash = strrchr(path, '/');
 	char *folder = slash ? xstrndup(path, slash > path ? (size_t)(slash - path) : 1) : xstrdup(".");
 
-	list_folder(tail, list, folder);
+	beside_list(tail, list, folder);
 	free(folder);
 }
 
@@ -445,7 +353,7 @@ void moved_between(struct tail *tail, struct file *old, struct file *new)
 	}
 	new->after = last;
 	free(files);
-	list_free(&list);
+	beside_free(&list);
 }
 
 bool moved_unread(struct tail *tail, struct file *file, const struct text *block)
@@ -470,7 +378,7 @@ bool moved_unread(struct tail *tail, struct file *file, const struct text *block
 		place_note(tail, files[i]);
 	}
 	free(files);
-	list_free(&list);
+	beside_free(&list);
 	return count > 0;
 }
 
@@ -512,7 +420,7 @@ void moved_copy(struct tail *tail, struct file *file, const struct place *place)
 	if (copy)
 		place_note(tail, copy);
 	put_last(tail, file, copy);
-	list_free(&list);
+	beside_free(&list);
 }
 
 enum same moved_known(const struct tail *tail, struct file *file)

@@ -2,7 +2,7 @@
  * tail: what the files of pype-tail share.
  *
  * main.c reads the options; follow.c is the loop: it waits, and lets files be read. walk.c finds the paths that a pattern matches,
- * scan.c makes files of them and sees what became of those it knew, moved.c finds files that were renamed, copied or compressed
+ * scan.c makes files of them and sees what became of those it knew, moved.c, with beside.c, finds files that were renamed, copied or compressed
  * while nobody looked. watch.c hears from inotify. file.c is one followed file, read.c reads it, or unpack.c and gz.c if it is
  * compressed; record.c cuts records out of what was read, emit.c makes events of them. place.c keeps where all files have
  * been read to: in the page of a runner and in a state file.
@@ -215,6 +215,23 @@ bool scan_refuse(struct tail *tail, const char *path, int error);
 /* A path cannot be followed: said once, unless a glob led there and it is no file. */
 void scan_cannot(struct tail *tail, bool wild, const char *path, int error);
 struct file *scan_by_path(const struct tail *tail, const char *path);
+
+/* ---- beside.c: the files of a folder, by whose old ones they are ---- */
+
+/* What may be a file that was followed. */
+struct candidate {
+	char *path, *base; /* base: the path that it had, or NULL: its name does not look like that */
+	struct identity_of is;
+};
+
+struct candidates {
+	struct candidate *items;
+	size_t count;
+};
+
+/* Adds the files of the folder that are not followed. Waits, for a moment, while names are being changed in it. */
+void beside_list(const struct tail *tail, struct candidates *list, const char *folder);
+void beside_free(struct candidates *list);
 
 /* ---- moved.c ---- */
 

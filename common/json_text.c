@@ -1,5 +1,6 @@
 #include "common/json_text.h"
 
+#include <endian.h>
 #include <math.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -36,6 +37,31 @@ static void add_escape(struct text *text, unsigned char c)
 	}
 }
 
+/* The first byte that is not written as it is, or end: control bytes, quotes, backslashes, DEL, and all that is not ASCII. */
+static const unsigned char *special(const unsigned char *s, const unsigned char *end)
+{
+	const uint64_t ones = 0x0101010101010101ULL, tops = 0x80 * ones;
+
+	for (; end - s >= 8; s += 8) {
+		uint64_t word, quote, backslash, del, found;
+
+		memcpy(&word, s, sizeof(word));
+		word = le64toh(word);
+		quote = word ^ '"' * ones;
+		backslash = word ^ '\\' * ones;
+		del = word ^ 0x7f * ones;
+		/* The lowest bit that is set is right; a borrow may set more above it. */
+		found = (word | ((word - 0x20 * ones) & ~word) | ((quote - ones) & ~quote) |
+		         ((backslash - ones) & ~backslash) | ((del - ones) & ~del)) &
+		        tops;
+		if (found)
+			return s + __builtin_ctzll(found) / 8;
+	}
+	while (s < end && *s >= 0x20 && *s < 0x7f && *s != '"' && *s != '\\')
+		s++;
+	return s;
+}
+
 void json_add_string(struct text *text, const char *bytes, size_t length)
 {
 	const unsigned char *s = (const unsigned char *)bytes, *end = s + length;
@@ -45,8 +71,7 @@ void json_add_string(struct text *text, const char *bytes, size_t length)
 	while (s < end) {
 		const unsigned char *from = s;
 
-		while (s < end && *s >= 0x20 && *s < 0x7f && *s != '"' && *s != '\\')
-			s++;
+		s = special(s, end);
 		text_add(text, from, (size_t)(s - from));
 		if (s == end)
 			break;

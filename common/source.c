@@ -11,7 +11,6 @@
 #include "common/json_text.h"
 #include "common/output.h"
 #include "common/signals.h"
-#include "common/unit.h"
 
 const struct option *source_options(struct source *source)
 {
@@ -70,6 +69,14 @@ void source_cursor(struct source *source, const void *bytes, size_t length)
 	set_boundary(source);
 }
 
+static void set_time(struct source *source, int64_t time)
+{
+	if (source->digits > 0 && time == source->time)
+		return;
+	source->time = time;
+	source->digits = unit_time_text(source->seconds, time - time % UNIT_US);
+}
+
 static void add_string(struct line_writer *out, const char *string)
 {
 	line_writer_add(out, string, strlen(string));
@@ -77,15 +84,20 @@ static void add_string(struct line_writer *out, const char *string)
 
 bool source_event(struct source *source, const char *name, int64_t time, const char *data, size_t length)
 {
+	return source_event_beside(source, name, time, NULL, data, length);
+}
+
+bool source_event_beside(struct source *source, const char *name, int64_t time, const struct text *members,
+                         const char *data, size_t length)
+{
 	struct line_writer *out = &source->out;
 	size_t before;
-	char seconds[UNIT_TEXT_MAX];
-	size_t digits = unit_time_text(seconds, time - time % UNIT_US);
 
 	if (!source->fresh && keeper_in_lock_step(&source->keeper))
 		source_flush(source);
 	if (!source->fresh)
 		set_boundary(source);
+	set_time(source, time);
 	before = out->length;
 	if (source->bare && data) {
 		line_writer_add(out, data, length);
@@ -97,9 +109,11 @@ bool source_event(struct source *source, const char *name, int64_t time, const c
 			add_string(out, "\",");
 		}
 		add_string(out, "\"time\":");
-		line_writer_add(out, seconds, digits);
+		line_writer_add(out, source->seconds, source->digits);
 		if (!source->bare && source->head.length)
 			line_writer_add(out, source->head.data, source->head.length);
+		if (!source->bare && members)
+			line_writer_add(out, members->data, members->length);
 		if (data) {
 			add_string(out, ",\"data\":");
 			line_writer_add(out, data, length);
@@ -121,6 +135,20 @@ bool source_event(struct source *source, const char *name, int64_t time, const c
 	return true;
 }
 
+static void kept(const struct source *source, int result)
+{
+	if (result < 0)
+		fail("cannot write to the dead letters '%s':", source->letters.path);
+}
+
+static void say_bad(struct source *source, struct text *reason)
+{
+	source->bad++;
+	if (message_pass(&source->limit))
+		message_error("%s", reason->data);
+	text_free(reason);
+}
+
 void source_bad(struct source *source, const void *bytes, size_t length, const char *format, ...)
 {
 	struct text reason = {0};
@@ -129,12 +157,31 @@ void source_bad(struct source *source, const void *bytes, size_t length, const c
 	va_start(arguments, format);
 	text_vaddf(&reason, format, arguments);
 	va_end(arguments);
-	source->bad++;
-	if (bytes && dead_letters_add(&source->letters, reason.data, 0, UINT64_MAX, bytes, length) < 0)
-		fail("cannot write to the dead letters '%s':", source->letters.path);
-	if (message_pass(&source->limit))
-		message_error("%s", reason.data);
-	text_free(&reason);
+	if (bytes)
+		kept(source, dead_letters_add(&source->letters, reason.data, 0, UINT64_MAX, bytes, length));
+	say_bad(source, &reason);
+}
+
+void source_bad_begin(struct source *source, const char *format, ...)
+{
+	struct text reason = {0};
+	va_list arguments;
+
+	va_start(arguments, format);
+	text_vaddf(&reason, format, arguments);
+	va_end(arguments);
+	kept(source, dead_letters_begin(&source->letters, reason.data, 0, UINT64_MAX));
+	say_bad(source, &reason);
+}
+
+void source_bad_piece(struct source *source, const void *bytes, size_t length)
+{
+	kept(source, dead_letters_piece(&source->letters, bytes, length));
+}
+
+void source_bad_end(struct source *source)
+{
+	kept(source, dead_letters_end(&source->letters));
 }
 
 void source_flush(struct source *source)

@@ -24,6 +24,7 @@
 #include "common/line.h"
 #include "common/message.h"
 #include "common/option.h"
+#include "common/unit.h"
 
 struct source {
 	bool bare;
@@ -43,6 +44,9 @@ struct source {
 	struct message_limit limit;
 	struct keeper keeper;
 	struct text head; /* `,"source":"…"` or empty */
+	int64_t time; /* of the last event, and its text, since many may have the same */
+	char seconds[UNIT_TEXT_MAX];
+	size_t digits; /* 0: there was none */
 };
 
 /* The table of the common options, defaults set, for option_parse_both. */
@@ -66,9 +70,22 @@ void source_cursor(struct source *source, const void *bytes, size_t length);
  * would be longer than max_line: nothing is written, the caller says so with source_bad.
  */
 bool source_event(struct source *source, const char *name, int64_t time, const char *data, size_t length);
+/*
+ * The same with more members between "source" and "data": a JSON text such as `,"file":"a.log"`, valid and without newlines, or
+ * NULL. With --bare they are left out.
+ */
+bool source_event_beside(struct source *source, const char *name, int64_t time, const struct text *members,
+                         const char *data, size_t length);
 
 /* Something received cannot become an event: said (repetitions limited), counted, and kept if bytes is not NULL. */
 void source_bad(struct source *source, const void *bytes, size_t length, const char *format, ...) MESSAGE_FORMAT(4, 5);
+/*
+ * The same for what is too long to be held: begin, then the pieces, then end. Nobody else can write dead letters between
+ * begin and end.
+ */
+void source_bad_begin(struct source *source, const char *format, ...) MESSAGE_FORMAT(2, 3);
+void source_bad_piece(struct source *source, const void *bytes, size_t length);
+void source_bad_end(struct source *source);
 
 void source_flush(struct source *source);
 

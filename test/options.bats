@@ -132,6 +132,7 @@ status_of() {
         pype-jq) allowed='jq' ;;
         pype-rest) allowed='curl crypto ev' ;;
         pype-listen) allowed='microhttpd ev crypto' ;;
+        pype-tail) allowed='pcre2-8 z' ;;
         pype-serve) allowed='microhttpd ev' ;;
         *) allowed='' ;;
         esac

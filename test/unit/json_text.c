@@ -63,6 +63,34 @@ static void test_strings(struct tap *tap)
 	}
 }
 
+/* Eight bytes are looked at together: each byte, at each place among them, before and behind others that are special. */
+static void test_each_byte(struct tap *tap)
+{
+	bool same = true;
+
+	for (unsigned byte = 0; byte < 0x80; byte++)
+		for (size_t length = 1; length < 20; length++)
+			for (size_t at = 0; at < length; at++) {
+				char bytes[20];
+				struct text text = {0}, back = {0};
+				size_t escapes = 0;
+
+				memset(bytes, at % 2 ? 'a' : '!', length);
+				bytes[at] = (char)byte;
+				json_add_string(&text, bytes, length);
+				json_add_unescaped(&back, text.data, text.length);
+				same &= back.length == length && memcmp(back.data, bytes, length) == 0;
+				for (size_t i = 1; i + 1 < text.length; i++) {
+					escapes += text.data[i] == '\\';
+					same &= (unsigned char)text.data[i] >= 0x20 && text.data[i] != 0x7f;
+				}
+				same &= (escapes > 0) == (byte < 0x20 || byte == 0x7f || strchr("\"\\", (int)byte));
+				text_free(&text);
+				text_free(&back);
+			}
+	tap_ok(tap, same, "each byte, at each place");
+}
+
 static void test_unescaped(struct tap *tap)
 {
 	static const struct {
@@ -277,6 +305,7 @@ int main(void)
 	struct tap tap = {0};
 
 	test_strings(&tap);
+	test_each_byte(&tap);
 	test_unescaped(&tap);
 	test_compact(&tap);
 	test_members(&tap);

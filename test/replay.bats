@@ -331,6 +331,30 @@ END
     counts out.csv 0 1000
 }
 
+@test "durable: a flow that is stopped goes on behind the last event when it runs again" {
+    local i
+    record $(seq 0 0.01 10) >many
+    for source in 'source: pype-replay --speed 4 many' \
+        'file: pype-replay --speed max many
+source: {run: pype-replay --speed 4, from: file, stop_timeout: 100ms}'; do
+        rm -rf .pype out.csv
+        stages 'delivery: durable' <<END
+$source
+csv: {run: pype-csv -o out.csv n, from: source}
+END
+        for i in 1 2 3; do
+            run_flow
+            wait_for lines out.csv $((i * 20))
+            pype stop
+            flow_ends 20
+        done
+        run_flow
+        flow_ends 20
+        [ "$status" -eq 0 ]
+        counts out.csv 0 1000
+    done
+}
+
 @test "exact: a recording that comes from another stage" {
     local i
     record $(seq 0 0.01 10) >many

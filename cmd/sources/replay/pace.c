@@ -47,7 +47,7 @@ static void turn(struct replay *replay, int64_t time)
 
 	place->turned = 0;
 	place->now = stamp_add(place->now, replay->pause);
-	place->ahead = place->now - time;
+	place->ahead = stamp_add(place->now, -time);
 	if (!replay->as_recorded)
 		place->moved = stamp_add(stamp_add(place->latest, replay->pause), -time);
 }
@@ -68,7 +68,7 @@ static void take_place(struct replay *replay, int64_t time)
 		return;
 	}
 	if (replay->max_gap >= 0 && __builtin_sub_overflow(due, place->now, &excess) == 0 && excess > replay->max_gap) {
-		place->ahead -= excess - replay->max_gap;
+		place->ahead = stamp_add(place->ahead, replay->max_gap - excess);
 		due -= excess - replay->max_gap;
 	}
 	place->now = due;

@@ -158,7 +158,7 @@ gaps() {
     export PYPE_CHECK=1
     run -0 timeout 5 $cron '*/5 * * * *'
     [ "$output" = "" ]
-    run -0 timeout 5 $cron --once
+    run -0 timeout 5 $cron --once --data '{"a":1}'
     [ "$output" = "" ]
     run -2 $cron '*/5 * * *'
     run -2 $cron --data '{' --once

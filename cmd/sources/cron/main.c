@@ -133,6 +133,18 @@ static void compile(struct cron *cron)
 	set_range(cron);
 }
 
+static int run(struct cron *cron)
+{
+	source_open(&cron->source);
+	if (cron->list != CRON_UNSET)
+		list_ticks(cron);
+	else
+		run_cron(cron);
+	place_file_close(&cron->file);
+	clock_free(&cron->clock);
+	return source_close(&cron->source);
+}
+
 int main(int argc, char **argv)
 {
 	struct cron cron = {
@@ -168,19 +180,13 @@ int main(int argc, char **argv)
 		OPTION_END,
 	};
 	/* clang-format on */
+	int status;
+
 	(void)argc;
 	cron.spec = option_parse_both(&program, options, source_options(&cron.source), argv)[0];
 	compile(&cron);
-	if (option_checking())
-		return STATUS_OK;
-	source_open(&cron.source);
-	if (cron.list != CRON_UNSET)
-		list_ticks(&cron);
-	else
-		run_cron(&cron);
-	place_file_close(&cron.file);
-	clock_free(&cron.clock);
+	status = option_checking() ? STATUS_OK : run(&cron);
 	text_free(&cron.data);
 	text_free(&cron.described);
-	return source_close(&cron.source);
+	return status;
 }

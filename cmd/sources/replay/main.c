@@ -1,3 +1,4 @@
+#include <stdlib.h>
 #include <string.h>
 
 #include "cmd/sources/replay/replay.h"
@@ -235,11 +236,10 @@ static bool next_event(struct replay *replay)
 	return true;
 }
 
-static void run(struct replay *replay)
+static void replay_events(struct replay *replay)
 {
 	uint64_t events = 0;
 
-	find_place(replay);
 	while (replay->place.left > 0 && next_event(replay)) {
 		if (!handle(replay)) {
 			replay->stage.left = true;
@@ -250,6 +250,18 @@ static void run(struct replay *replay)
 			save_place(replay);
 	}
 	save_place(replay);
+}
+
+static int run(struct replay *replay)
+{
+	clock_init(&replay->clock);
+	stage_open(&replay->stage);
+	find_place(replay);
+	replay_events(replay);
+	input_free(&replay->input);
+	place_file_close(&replay->file);
+	clock_free(&replay->clock);
+	return stage_close(&replay->stage);
 }
 
 int main(int argc, char **argv)
@@ -280,15 +292,12 @@ int main(int argc, char **argv)
 	};
 	/* clang-format on */
 
+	int status;
+
 	(void)argc;
 	compile(&replay, option_parse_both(&program, options, stage_options(&replay.stage), argv));
-	clock_init(&replay.clock);
-	if (option_checking())
-		return STATUS_OK;
-	stage_open(&replay.stage);
-	run(&replay);
-	input_free(&replay.input);
-	place_file_close(&replay.file);
-	clock_free(&replay.clock);
-	return stage_close(&replay.stage);
+	status = option_checking() ? STATUS_OK : run(&replay);
+	json_want_free(&replay.stage.want);
+	free(replay.only.items);
+	return status;
 }

@@ -346,7 +346,7 @@ END
 
 @test "durable: a flow that is stopped goes on behind the last event when it runs again" {
     local i
-    record $(seq 0 0.01 10) >many
+    record $(seq 0 0.01 20) >many
     for source in 'source: pype-replay --speed 4 many' \
         'file: pype-replay --speed max many
 source: {run: pype-replay --speed 4, from: file, stop_timeout: 100ms}'; do
@@ -358,13 +358,14 @@ END
         for i in 1 2 3; do
             run_flow
             wait_for lines out.csv $((i * 20))
-            pype stop
+            # On a slow machine, all may have come meanwhile.
+            pype stop || [ "$i" -gt 1 ]
             flow_ends 20
         done
         run_flow
         flow_ends 20
         [ "$status" -eq 0 ]
-        counts out.csv 0 1000
+        counts out.csv 0 2000
     done
 }
 

@@ -3,6 +3,8 @@
 #include <errno.h>
 #include <math.h>
 #include <poll.h>
+#include <stdlib.h>
+#include <string.h>
 #include <sys/timerfd.h>
 #include <time.h>
 #include <unistd.h>
@@ -11,6 +13,17 @@
 #include "common/moment.h"
 #include "common/signals.h"
 #include "common/unit.h"
+
+bool clock_speed(const char *string, double *speed)
+{
+	char *end;
+
+	*speed = 0;
+	if (strcmp(string, "max") == 0)
+		return true;
+	*speed = strtod(string, &end);
+	return end != string && !*end && *speed >= 1e-6 && *speed <= 1e6;
+}
 
 void clock_init(struct clock *clock)
 {

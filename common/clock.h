@@ -30,6 +30,9 @@ enum clock_wake {
 /* The clock of the system. */
 void clock_init(struct clock *clock);
 
+/* "--speed N|max": a number from 0.000001 to 1000000, or 0 for "max". False if it is neither. */
+bool clock_speed(const char *string, double *speed);
+
 /*
  * A made-up clock that shows start now and runs speed times as fast as the system's. Speed 0: it does not wait for
  * anything but is at once where somebody wants to wait for.

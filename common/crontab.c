@@ -39,13 +39,20 @@ static int workday(int day, int first, int length)
 	return day;
 }
 
+static bool has_year(const struct crontab *crontab, int64_t year)
+{
+	int64_t bit = year - CRONTAB_YEAR;
+
+	return !crontab->some_years || (bit >= 0 && bit < CRONTAB_YEARS && (crontab->years[bit / 64] >> bit % 64 & 1));
+}
+
 /* The days of a month that match: bit N for the Nth. */
 static uint64_t month_days(const struct crontab *crontab, int64_t year, int month)
 {
 	int length = zone_month_length(year, month), first = zone_weekday(zone_day(year, month, 1));
 	uint64_t days = crontab->days, weekdays = 0;
 
-	if (!(crontab->months >> month & 1))
+	if (!(crontab->months >> month & 1) || !has_year(crontab, year))
 		return 0;
 	for (int i = next_bit(crontab->days_to_last, 0); i >= 0 && i < length;
 	     i = next_bit(crontab->days_to_last, i + 1))
@@ -146,7 +153,7 @@ static const char *const month_names[] = {"JAN", "FEB", "MAR", "APR", "MAY", "JU
                                           "AUG", "SEP", "OCT", "NOV", "DEC", NULL};
 static const char *const weekday_names[] = {"SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT", NULL};
 
-enum { SECOND, MINUTE, HOUR, MONTH_DAY, MONTH, WEEKDAY, FIELDS };
+enum { SECOND, MINUTE, HOUR, MONTH_DAY, MONTH, WEEKDAY, YEAR, FIELDS };
 
 static special_function add_month_day, add_weekday;
 
@@ -158,6 +165,7 @@ static const struct field fields[FIELDS] = {
 	[MONTH_DAY] = {"day of month", 1, 31, 31, offsetof(struct crontab, days),     NULL,          "",           add_month_day},
 	[MONTH]     = {"month",        1, 12, 12, offsetof(struct crontab, months),   month_names,   " or JAN-DEC", NULL},
 	[WEEKDAY]   = {"weekday",      0,  7,  7, offsetof(struct crontab, weekdays), weekday_names, " or SUN-SAT", add_weekday},
+	[YEAR]      = {"year", CRONTAB_YEAR, CRONTAB_YEAR + CRONTAB_YEARS - 1, CRONTAB_YEARS, offsetof(struct crontab, years), NULL, "", NULL},
 };
 /* clang-format on */
 
@@ -271,6 +279,7 @@ static bool add_weekday(struct crontab *crontab, const char *item)
 static bool add_range(struct crontab *crontab, const struct field *field, const char *item, char *mistake)
 {
 	uint64_t *set = (uint64_t *)((char *)crontab + field->set);
+	int base = field == &fields[YEAR] ? CRONTAB_YEAR : 0;
 	int from = field->low, to = field->low + field->cycle - 1, step = 1;
 	const char *at = item;
 
@@ -296,10 +305,15 @@ static bool add_range(struct crontab *crontab, const struct field *field, const 
 	}
 	if (*at)
 		return mistaken(mistake, "%s: '%.30s' is not understood from '%.30s' on", field->name, item, at);
+	if (to < from && base)
+		return mistaken(mistake, "%s: the range '%.30s' goes backwards", field->name, item);
 	if (to < from)
 		to += field->cycle;
-	for (int i = from; i <= to; i += step)
-		*set |= 1ULL << (field->low + (i - field->low) % field->cycle);
+	for (int i = from; i <= to; i += step) {
+		int bit = field->low + (i - field->low) % field->cycle - base;
+
+		set[bit / 64] |= 1ULL << bit % 64;
+	}
 	return true;
 }
 
@@ -321,8 +335,10 @@ static bool star(const char *text)
 /* The calendar repeats itself after 400 years. */
 static bool ever_due(const struct crontab *crontab)
 {
+	int first = crontab->some_years ? CRONTAB_YEAR : 2000;
+
 	for (int i = 0; i < MONTHS_400_YEARS; i++)
-		if (month_days(crontab, 2000 + i / 12, 1 + i % 12))
+		if (month_days(crontab, first + i / 12, 1 + i % 12))
 			return true;
 	return false;
 }
@@ -338,11 +354,14 @@ static bool parse_fields(struct crontab *crontab, const char *spec, char *mistak
 			words[count] = word;
 		count += *word != '\0';
 	}
-	if (count != FIELDS && count != FIELDS - 1)
-		return mistaken(mistake,
-		                "'%.30s' has %d field%s, not 5 (minute hour day month weekday) or 6 (second first)",
-		                spec, count, count == 1 ? "" : "s");
-	first = FIELDS - count;
+	if (count > FIELDS || count < FIELDS - 2)
+		return mistaken(
+			mistake,
+			"'%.30s' has %d field%s, not 5 (minute hour day month weekday), 6 (second first) or 7 (and "
+			"year last)",
+			spec, count, count == 1 ? "" : "s");
+	first = count == 5 ? MINUTE : SECOND;
+	crontab->some_years = count == FIELDS && strcmp(words[YEAR], "*") != 0;
 	if (first == MINUTE)
 		crontab->seconds = 1;
 	for (int i = 0; i < count; i++)

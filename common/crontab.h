@@ -1,7 +1,8 @@
 /*
  * crontab: the fields of crontab(5), compiled: which wall times (zone.h) they name.
  *
- * "MINUTE HOUR DAY MONTH WEEKDAY", or with a field for the second in front of them. A field is a list with commas of: '*'
+ * "MINUTE HOUR DAY MONTH WEEKDAY", or with a field for the second in front of them, and then maybe one for the year (1970 to
+ * 2261) behind them. A field is a list with commas of: '*'
  * (all), A, A-B, and any of these with /S behind it: every Sth from the start of the range, where A/S runs from A to
  * the end. A range may wrap around ("FRI-MON", "22-2"). Months and weekdays have names ("JAN", "mon"), Sunday is 0
  * and 7; '?' is '*' in the two day fields. The day of the month may also be L, the last; L-N, the Nth before the last;
@@ -21,6 +22,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+enum { CRONTAB_YEAR = 1970, CRONTAB_YEARS = 292, CRONTAB_YEARS_WORDS = 5 };
+
 /* Bit N of a set is for N unless said otherwise. */
 struct crontab {
 	uint64_t seconds, minutes, hours, months, weekdays;
@@ -28,6 +31,8 @@ struct crontab {
 	uint64_t days_to_last; /* the Nth before the last */
 	uint64_t workdays; /* the working day nearest to N; bit 0: the last working day */
 	uint64_t nth_weekdays; /* bit 7 * N + D: the Nth D of the month; bit D: the last D */
+	uint64_t years[CRONTAB_YEARS_WORDS]; /* bit N: the year CRONTAB_YEAR + N; only if some_years */
+	bool some_years;
 	bool either_day; /* day of month or weekday, not both */
 };
 

@@ -216,6 +216,14 @@ static bool wait_for_ring(struct line_reader *reader)
 	return false;
 }
 
+static ssize_t pull(struct line_reader *reader)
+{
+	char *end = reader->buffer + reader->end;
+	size_t room = reader->capacity - reader->end;
+
+	return reader->pull ? reader->pull(reader->from, end, room) : read(reader->fd, end, room);
+}
+
 enum line_status line_reader_fill(struct line_reader *reader)
 {
 	ssize_t n;
@@ -228,7 +236,7 @@ enum line_status line_reader_fill(struct line_reader *reader)
 	do {
 		if (!wait_for_input(reader))
 			return stop(reader);
-		n = read(reader->fd, reader->buffer + reader->end, reader->capacity - reader->end);
+		n = pull(reader);
 	} while (n < 0 && (errno == EINTR || errno == EAGAIN));
 	if (n < 0)
 		return LINE_ERROR;

@@ -23,6 +23,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "common/keeper.h"
 
@@ -48,6 +49,9 @@ struct line_reader {
 	size_t limit; /* longest line in bytes, without its newline */
 	void (*before_wait)(void *context); /* or NULL */
 	void *context;
+	ssize_t (*pull)(void *from, void *buffer,
+	                size_t size); /* NULL, or called in place of read(2), for what is packed */
+	void *from;
 	uint64_t number; /* of the current line, from 1 */
 	uint64_t offset; /* where the current line begins, in bytes since the start */
 	bool newline; /* the current line had one; only the last may lack it */

@@ -4,6 +4,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "common/crontab_explain.h"
 #include "common/unit.h"
 
 enum {
@@ -107,6 +108,40 @@ bool schedule_parse(struct schedule *schedule, const char *text, const char **mi
 	if (strncasecmp(spec, "@every", 6) == 0 && (!spec[6] || strchr(BLANKS, spec[6])))
 		return parse_period(schedule, spec + 6);
 	return crontab_parse(&schedule->crontab, spec, schedule->mistake);
+}
+
+/* ---- in words ---- */
+
+static void explain_period(const struct schedule *schedule, struct text *text)
+{
+	char period[UNIT_TEXT_MAX], origin[ZONE_TEXT_MAX];
+
+	text_addf(text, "every: %s", unit_duration_text(period, schedule->period));
+	if (!whole_days(schedule))
+		text_addf(text, ", counted from %s\n", zone_text(origin, schedule->origin));
+	else if (schedule->period % (7 * UNIT_DAY) == 0 && schedule->origin == MONDAY * DAY)
+		text_add_string(text, " of the local calendar, Mondays at midnight\n");
+	else
+		text_add_string(text, schedule->origin % DAY == 0 ? " of the local calendar, at midnight\n"
+		                                                  : " of the local calendar\n");
+}
+
+void schedule_explain(const struct schedule *schedule, struct text *text)
+{
+	if (schedule->period)
+		explain_period(schedule, text);
+	else
+		crontab_explain(&schedule->crontab, text);
+	if (schedule->period && !whole_days(schedule))
+		return;
+	if (!schedule->period && crontab_every_hour(&schedule->crontab)) {
+		text_add_string(text, "where the clock is changed: whenever it shows such a time\n");
+		return;
+	}
+	text_addf(text, "local time that the clock jumps over: %s\n",
+	          schedule->dst == SCHEDULE_SKIP ? "left out" : "due at the end of the jump");
+	text_addf(text, "local time that the clock shows twice: %s\n",
+	          schedule->dst == SCHEDULE_BOTH ? "due both times" : "due the first time");
 }
 
 /* ---- slots ---- */

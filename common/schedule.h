@@ -21,6 +21,7 @@
 #include <stdint.h>
 
 #include "common/crontab.h"
+#include "common/text.h"
 #include "common/zone.h"
 
 /* In the order of OPTION_CHOICE's "shift|skip|both". */
@@ -46,6 +47,9 @@ bool schedule_parse(struct schedule *schedule, const char *spec, const char **mi
 
 /* The same as "@every": a period > 0 in nanoseconds. */
 void schedule_every(struct schedule *schedule, int64_t period);
+
+/* Says in words when it is due, in lines; appended to text. dst must be set. */
+void schedule_explain(const struct schedule *schedule, struct text *text);
 
 /* Has a period count from a time, which is then a slot itself; whole days keep its time of day. No effect on fields. */
 void schedule_from(struct schedule *schedule, int64_t origin);

@@ -32,7 +32,7 @@ static void set_boundary(struct stage *stage)
 {
 	struct keeper *keeper = &stage->keeper;
 
-	if (!keeper->page || stage->hold)
+	if (!keeper->page || stage->hold || stage->left)
 		return;
 	keeper_handled(keeper, line_reader_position(&stage->in), stage->in.number);
 	keeper->next.events = stage->events;
@@ -88,7 +88,7 @@ static void hand_over(struct stage *stage)
 
 static void read_from(struct stage *stage, int fd, const char *name)
 {
-	if (fd == STDIN_FILENO && stage->keeper.page)
+	if (fd == STDIN_FILENO && stage->keeper.page && !stage->files)
 		line_reader_keep(&stage->in, &stage->keeper, stage->max_line);
 	else
 		line_reader_init(&stage->in, fd, stage->max_line);
@@ -111,6 +111,21 @@ void stage_input(struct stage *stage, int fd, const char *name)
 	read_from(stage, fd, name);
 }
 
+void stage_input_at(struct stage *stage, const struct stage_part *part)
+{
+	stage_input(stage, part->fd, part->name);
+	stage->in.read = part->at;
+	stage->in.number = part->lines;
+	stage->in.pull = part->pull;
+	stage->in.from = part->from;
+}
+
+uint64_t stage_position(const struct stage *stage, uint64_t *lines)
+{
+	*lines = stage->in.number;
+	return line_reader_position(&stage->in);
+}
+
 static void kept(struct stage *stage, int result)
 {
 	if (result < 0) {
@@ -125,8 +140,12 @@ void stage_open(struct stage *stage)
 
 	signals_init();
 	if (!stage->apart)
-		keeper_open(keeper, true, true);
+		keeper_open(keeper, !stage->files, true);
 	read_from(stage, STDIN_FILENO, NULL);
+	if (stage->files) {
+		stage->in.read = keeper->mark.in;
+		stage->in.number = keeper->mark.lines;
+	}
 	dead_letters_init(&stage->letters, stage->dead_letter);
 	/* Without a mark, too: a predecessor may have put some away before its first. */
 	if (keeper->page)
@@ -136,7 +155,7 @@ void stage_open(struct stage *stage)
 		line_writer_keep(&stage->out, keeper);
 		stage->out.lines = stage->out.put_lines = keeper->mark.results;
 		stage->events = keeper->mark.events;
-		stage->bad = keeper->mark.bad;
+		stage->bad = stage->bad_before = keeper->mark.bad;
 		stage->poison = atomic_load_explicit(&keeper->page->poison, memory_order_relaxed);
 	} else {
 		line_writer_init(&stage->out, STDOUT_FILENO);
@@ -241,7 +260,12 @@ static bool next_line(struct stage *stage, enum line_status (*read_line)(struct 
 	struct event *event = &stage->event;
 
 	set_boundary(stage);
-	if (stage->keeper.page && stage->keeper.next.in - stage->keeper.mark.in >= stage->keeper.in.size / 4)
+	if (stage->files && keeper_in_lock_step(&stage->keeper)) {
+		stage_flush(stage);
+		keeper_wait_for_all(&stage->keeper);
+	}
+	if (stage->keeper.page && !stage->files &&
+	    stage->keeper.next.in - stage->keeper.mark.in >= stage->keeper.in.size / 4)
 		before_wait(stage);
 	for (;;) {
 		enum line_status status = read_line(&stage->in, &event->line, &event->length);
@@ -279,7 +303,7 @@ static bool next_line(struct stage *stage, enum line_status (*read_line)(struct 
 			before_wait(stage);
 			continue;
 		}
-		if (stage->keeper.page)
+		if (stage->keeper.page && !stage->files)
 			atomic_store_explicit(&stage->keeper.page->handling, stage->in.offset, memory_order_relaxed);
 		return true;
 	}
@@ -364,6 +388,9 @@ void stage_flush(struct stage *stage)
 
 int stage_close(struct stage *stage)
 {
+	/* With status 0 all that it was given would count as handled. */
+	bool given_back = stage->left && stage->keeper.page && !stage->files;
+
 	stage->hold = false;
 	set_boundary(stage);
 	stage_flush(stage);
@@ -375,5 +402,7 @@ int stage_close(struct stage *stage)
 	keeper_close(&stage->keeper);
 	json_want_free(&stage->want);
 	free(stage->event.spans);
-	return stage->bad > 0 ? STATUS_FAILED : STATUS_OK;
+	if (stage->files)
+		return stage->bad > stage->bad_before && !signals_stop() ? STATUS_FAILED : STATUS_OK;
+	return stage->bad > 0 || given_back ? STATUS_FAILED : STATUS_OK;
 }

@@ -53,6 +53,11 @@ struct stage {
 	bool blank_lines; /* stage_next_line gives empty lines, too */
 	bool apart; /* its input is not standard input, or not only: it keeps no page */
 	/*
+	 * It is a source that reads files (stage_input_at): it keeps a page without an input, goes on at stage_position with
+	 * what stage_cursor said last before a stage_next, and with protocol: sync waits after each event.
+	 */
+	bool files;
+	/*
 	 * Before the stage waits for input, fails, or makes a mark: all that was handled is to be where it belongs after this,
 	 * and stage_cursor says how far that is; or NULL.
 	 */
@@ -64,6 +69,7 @@ struct stage {
 	uint64_t events, bad; /* so far, those of a predecessor included */
 	const char *name; /* of the file it reads; NULL: standard input */
 	bool hold; /* the next event belongs to what the one before began: no mark is made between them */
+	bool left; /* the current event is not handled, and will not be: for who goes on from here it is the next one */
 
 	/* private */
 	char *dead_letter;
@@ -76,6 +82,7 @@ struct stage {
 	struct keeper keeper;
 	uint64_t poison; /* of the page */
 	size_t span_room; /* of event.spans */
+	uint64_t bad_before; /* … of `bad` are its predecessors' */
 	bool let_go; /* it held more than the input ring has room for, and that was said */
 	bool in_long_line; /* of a line over the limit, a part is in the dead letters */
 };
@@ -99,6 +106,22 @@ void stage_cursor(struct stage *stage, const void *bytes, size_t length);
  * messages and is borrowed.
  */
 void stage_input(struct stage *stage, int fd, const char *name);
+
+/*
+ * The same for stage.files. `at` is the position of what fd has next, in bytes since the start of all that is read, and `lines` the
+ * lines of this input before it. pull is called in place of read(2) if it is not NULL (line.h).
+ */
+struct stage_part {
+	int fd;
+	const char *name;
+	uint64_t at, lines;
+	ssize_t (*pull)(void *from, void *buffer, size_t size);
+	void *from;
+};
+void stage_input_at(struct stage *stage, const struct stage_part *part);
+
+/* Behind the last event or bad line, in bytes since the start and in lines of the current input; at first where a predecessor was. */
+uint64_t stage_position(const struct stage *stage, uint64_t *lines);
 
 /* The next event: a valid JSON object. False at the end of input, or when told to stop. */
 bool stage_next(struct stage *stage);
@@ -130,7 +153,10 @@ void stage_write(struct stage *stage, const void *line, size_t length);
 void stage_end_line(struct stage *stage);
 void stage_flush(struct stage *stage);
 
-/* Flushes, says totals, frees. Returns the exit status: 1 if there were bad events, else 0. */
+/*
+ * Flushes, says totals, frees. Returns the exit status: 1 if there were bad events, or if events of a runner were left; else 0. For
+ * a source (files) only its own bad events count, lest it be started again at the end for ever, and if it was told to stop, none.
+ */
 int stage_close(struct stage *stage);
 
 #endif

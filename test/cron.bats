@@ -1,6 +1,7 @@
 # pype-cron: slots, zones, and the clock.
 
 load lib
+load flow
 
 prepare() {
     cron=pype-cron
@@ -106,6 +107,14 @@ gaps() {
     [[ $output == *--max-line* ]]
 }
 
+@test "--meta says when it was due and fired, a number, and how many slots were left out" {
+    run -0 $cron --every 1m --interval 5m --meta --data '"x"' -n 2 --now 2026-11-23T10:04:00Z --speed max
+    [ "$output" = '{"event":"cron","time":1795428000,"data":{"scheduled":1795428300,"fired":1795428300,"seq":1,"missed":0,"data":"x"}}
+{"event":"cron","time":1795428000,"data":{"scheduled":1795428360,"fired":1795428360,"seq":2,"missed":0,"data":"x"}}' ]
+    run -0 $cron --every 1s --from 7 --to 8 --now 20.5 --speed max --meta --bare
+    [ "$output" = '{"scheduled":7,"fired":20.5,"seq":1,"missed":0}' ]
+}
+
 # --- mistakes ---
 
 @test "mistakes are named, with status 2" {
@@ -128,6 +137,15 @@ gaps() {
     run -2 $cron --every 1s --from yesterday
     [[ $output == *"--from: 'yesterday' is not a time"* ]]
     run -2 $cron --every 1s --to 2026-11
+    run -2 $cron --every 1s --stable-jitter x
+    run -2 $cron --every 1s --once --state s
+    run -2 $cron '0 0 0 29 2 * 2027'
+    [[ $output == *'never due'* ]]
+    run -2 $cron '0 0 0 1 1 * 1969'
+    [[ $output == *'year: 1969 is not in 1970-2261'* ]]
+    run -2 $cron '0 0 0 1 1 * 2030-2028'
+    run -2 $cron --explain --once
+    [ ! -e s ]
     run -2 $cron --every 1s --from 0 --once
     run -2 $cron --every 1s --from 0 --start-now
     for speed in 0 -1 x nan 1e9 ''; do
@@ -140,7 +158,7 @@ gaps() {
     export PYPE_CHECK=1
     run -0 timeout 5 $cron '*/5 * * * *'
     [ "$output" = "" ]
-    run -0 timeout 5 $cron --once
+    run -0 timeout 5 $cron --once --data '{"a":1}'
     [ "$output" = "" ]
     run -2 $cron '*/5 * * *'
     run -2 $cron --data '{' --once
@@ -150,7 +168,7 @@ gaps() {
 
 @test "a year of slots in zones whose clocks jump is what an independent reading of the rules gives" {
     [ -e /usr/share/zoneinfo/Europe/Berlin ]
-    run -0 timeout 60 "$PYTHON" "$FIXTURES/cron_slots.py"
+    run -0 timeout 200 "$PYTHON" "$FIXTURES/cron_slots.py"
     [[ $output == *', 0 wrong' ]]
 }
 
@@ -182,6 +200,45 @@ gaps() {
     [ "$output" = 2026-11-23T01:00:00+05:45 ]
     run -0 $cron --list 1 --now 2026-11-23T00:00Z 'CRON_TZ=Asia/Kathmandu @hourly'
     [ "$output" = 2026-11-23T06:00:00+05:45 ]
+}
+
+@test "seven fields name years" {
+    run -0 $cron --list 9 --now 2026-11-23 '0 30 9 1 1 * 2028-2030,2033'
+    [ "$(cut -c -4 <<<"$output" | xargs)" = "2028 2029 2030 2033" ]
+    run -0 $cron --list 2 --now 2026-11-23 '0 0 0 29 2 ? 2032/8'
+    [ "$(cut -c -10 <<<"$output" | xargs)" = "2032-02-29 2040-02-29" ]
+    # It will not be due any more.
+    run -0 timeout 10 $cron '0 0 0 1 1 * 2020'
+    [ "$output" = "" ]
+}
+
+@test "--explain says it in words" {
+    run -0 $cron --tz Europe/Berlin --now 2026-03-28T12:00 --explain '15,45 */30 2-4 L-2,15W,LW * FRI#2,7L 2026-2028'
+    [ "$output" = 'second: 15, 45
+minute: 0, 30
+hour: 2-4
+day of month: 2 before the last, the last working day, the working day nearest to 15
+month: every
+weekday: the last SUN, the second FRI
+year: 2026-2028
+days: those that match the day of month or the weekday
+local time that the clock jumps over: due at the end of the jump
+local time that the clock shows twice: due the first time
+next: 2026-03-29T03:00:00+02:00 Sunday
+next: 2026-03-29T03:00:15+02:00 Sunday
+next: 2026-03-29T03:00:45+02:00 Sunday' ]
+    run -0 $cron --now 2026-11-23T10:02 --explain --list 1 --interval 5m
+    [ "$output" = 'every: 5m, counted from 1970-01-01T00:00:00+00:00
+time of an event: the start of the last 5m that are over
+next: 2026-11-23T10:05:00+00:00 Monday' ]
+    run -0 $cron --tz Europe/Berlin --dst skip --now 2026-11-23 --explain --list 1 '@every 1d'
+    [ "$output" = 'every: 1d of the local calendar, at midnight
+local time that the clock jumps over: left out
+local time that the clock shows twice: due the first time
+next: 2026-11-24T00:00:00+01:00 Tuesday' ]
+    run -0 $cron --explain '*/5 * 13 * FRI'
+    [ "${lines[6]}" = 'days: those that match the day of month or the weekday' ]
+    [[ ${lines[7]} == 'where the clock is changed: whenever it shows such a time' ]]
 }
 
 # --- the clock ---
@@ -285,6 +342,107 @@ for line in sys.stdin:
     [ "$(awk '{ print $1 }' <<<"$output" | gaps 0.1)" = "" ]
     # By chance: not all of them within 15 ms.
     [ "$(awk '$2 > 0.015' <<<"$output" | wc -l)" -ge 2 ]
+}
+
+@test "--stable-jitter: the same for the same key" {
+    local key
+    for key in a a b c d; do
+        $cron --every 200ms --jitter 190ms --stable-jitter $key --missed all --meta --bare -n 3 |
+            pype-jq -r '(.fired - .scheduled) * 1000 | floor' >>delays
+    done
+    # The earliest of three is near to what it is to be, however busy the machine is.
+    paste - - - <delays | awk '{ m = $1; for (i = 2; i <= 3; i++) if ($i < m) m = $i; print m }' >least
+    awk 'NR == 1 { a = $1 } NR == 2 { exit !($1 - a < 40 && a - $1 < 40) }' least
+    [ "$(awk '{ print int($1 / 20) }' least | sort -u | wc -l)" -ge 2 ]
+}
+
+# --- the place ---
+
+@test "--state: the next run goes on where the one before ended, and --missed decides about the slots between" {
+    local state="--state s --now 2026-11-23T09:30:00Z --speed max"
+    run -0 $cron $state -n 2 @hourly
+    [ "$(times <<<"$output" | xargs)" = "1795428000 1795431600" ]
+    for missed in all once skip; do
+        cp s s.$missed
+        run_split -0 $cron --state s.$missed --now 2026-11-23T15:20:00Z --speed max --missed $missed --meta -n 1 @hourly
+        echo "$output" >$missed.out
+        echo "$stderr" >$missed.err
+    done
+    [ "$(times <all.out)" = 1795435200 ]
+    [ "$(times <once.out)" = 1795446000 ]
+    [ "$(times <skip.out)" = 1795449600 ]
+    [ "$(sed 's/.*"seq":\([0-9]*\),"missed":\([0-9]*\).*/\1 \2/' all.out once.out skip.out | xargs)" = "3 0 3 3 3 4" ]
+    has once.err 'slots were missed: those from 2026-11-23T12:00:00+00:00 to before 2026-11-23T15:00:00+00:00'
+    # Nothing is due: the next run waits, and what passes before it is not forgotten.
+    run -0 $cron --state new --now 2026-11-23T09:30:00Z --to now @hourly
+    [ "$output" = "" ]
+    run -0 $cron --state new --now 2026-11-23T10:30:00Z --to now @hourly
+    [ "$(times <<<"$output")" = 1795428000 ]
+    run -0 $cron --state new --now 2026-11-23T10:40:00Z --to now @hourly
+    [ "$output" = "" ]
+}
+
+@test "--state: killed with -9, at most the slots of a second come again, and none is lost" {
+    local i
+    for i in 1 2 3 4 5; do
+        start $cron --every 50ms --missed all --state s >out.$i
+        wait_for lines out.$i 4
+        kill -9 "$PID"
+        wait_gone "$PID"
+    done
+    cat out.? | times | sort -n -u | gaps 0.05 >lost
+    [ ! -s lost ]
+    [ "$(cat out.? | times | sort -n | uniq -d | wc -l)" -le $((4 * 21)) ]
+    run -2 $cron --state out.1 --every 1s
+    [[ $output == *'does not hold a place'* ]]
+}
+
+@test "--state: one process at a time" {
+    start $cron --state s @yearly
+    wait_for [ -s s ]
+    run -1 timeout 10 $cron --state s @yearly
+    [[ $output == *'in use by another process'* ]]
+}
+
+@test "exact: killed with -9 again and again, with --missed all every slot comes once; before the first one, too" {
+    local i
+    stages 'restart: {limit: 1000, min: 1ms, max: 5ms}' 'buffer: 4k' <<END
+source: pype-cron --every 10ms --missed all --meta
+csv: {run: "pype-csv -o out.csv time seq=data.seq missed=data.missed", from: source}
+END
+    run_flow
+    for ((i = 0; i < ${CRASHES:-50}; i++)); do
+        kill_stage p.source
+        sleep 0.0$((RANDOM % 3))
+    done
+    grows out.csv
+    pype stop
+    flow_ends
+    [ "$status" -eq 0 ]
+    sed 1d out.csv | cut -d, -f1 | gaps 0.01 >wrong
+    [ ! -s wrong ]
+    sed 1d out.csv | awk -F, '$2 != NR || $3 != 0 { exit 1 }'
+    happened p.source failed "${CRASHES:-50}"
+}
+
+@test "exact: a slot that passes while no process is there, before any other, is missed, not forgotten" {
+    stages 'restart: {limit: 1000, min: 3s, max: 3s}' <<END
+source: pype-cron --missed all -n 2 '*/2 * * * * *'
+csv: {run: pype-csv -o out.csv time, from: source}
+END
+    run_flow
+    wait_for runs p.source
+    wait_for waits "$(pid_of p.source)"
+    # The first restart is at once, the second after 3 s.
+    kill_stage p.source
+    wait_for waits "$(pid_of p.source)"
+    kill -9 "$(pid_of p.source)"
+    flow_ends 20
+    [ "$status" -eq 0 ]
+    sed 1d out.csv | gaps 2 >wrong
+    [ ! -s wrong ]
+    begun=$(sed -n 's/.*"started","time":\([0-9.]*\),"source":"p.source".*/\1/p' .pype/events.ndjson | head -n 1)
+    awk -v begun="$begun" 'NR == 2 { exit !($1 > begun && $1 < begun + 2.9) }' out.csv
 }
 
 @test "it ends with 0 when it is told to, also while waiting" {

@@ -130,6 +130,7 @@ status_of() {
         case $program in
         pype) allowed='ev yaml-0' ;;
         pype-jq) allowed='jq' ;;
+        pype-replay) allowed='z' ;;
         pype-rest) allowed='curl crypto ev' ;;
         pype-listen) allowed='microhttpd ev crypto' ;;
         pype-tail) allowed='pcre2-8 z' ;;

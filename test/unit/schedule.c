@@ -154,10 +154,14 @@ static void mistakes(struct tap *tap)
 	is_mistake(tap, "0 0 31 2 *", "'0 0 31 2 *' is never due: there is no such day");
 	is_mistake(tap, "0 0 31W APR,JUN *", "'0 0 31W APR,JUN *' is never due: there is no such day");
 	is_mistake(tap, "0 0 L-30 2 ?", "'0 0 L-30 2 ?' is never due: there is no such day");
-	is_mistake(tap, "* * *", "'* * *' has 3 fields, not 5 (minute hour day month weekday) or 6 (second first)");
-	is_mistake(tap, "", "'' has 0 fields, not 5 (minute hour day month weekday) or 6 (second first)");
-	is_mistake(tap, "* * * * * * *",
-	           "'* * * * * * *' has 7 fields, not 5 (minute hour day month weekday) or 6 (second first)");
+	is_mistake(
+		tap, "* * *",
+		"'* * *' has 3 fields, not 5 (minute hour day month weekday), 6 (second first) or 7 (and year last)");
+	is_mistake(tap, "",
+	           "'' has 0 fields, not 5 (minute hour day month weekday), 6 (second first) or 7 (and year last)");
+	is_mistake(tap, "* * * * * * * *",
+	           "'* * * * * * * *' has 8 fields, not 5 (minute hour day month weekday), 6 (second first) or 7 (and "
+	           "year last)");
 	is_mistake(tap, "@dayly", "there is no '@dayly'; did you mean '@daily'?");
 	is_mistake(tap, "@every", "@every: '' is not a duration above 0, such as 90s or 1h30m");
 	is_mistake(tap, "@every 0s", "@every: '0s' is not a duration above 0, such as 90s or 1h30m");

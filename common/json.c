@@ -1,29 +1,9 @@
 #include "common/json.h"
 
 #include <string.h>
-#ifdef __SSE2__
-#include <emmintrin.h>
-#endif
 
 #include "common/json_keys.h"
-#include "common/utf8.h"
-
-/* The value of four hexadecimal digits, or -1. */
-static int hex4(const char *s)
-{
-	int value = 0;
-
-	for (int i = 0; i < 4; i++) {
-		int c = (unsigned char)s[i], digit = (c | 0x20) - 'a' + 10;
-
-		if (c >= '0' && c <= '9')
-			digit = c - '0';
-		else if (digit < 10 || digit > 15)
-			return -1;
-		value = value << 4 | digit;
-	}
-	return value;
-}
+#include "common/json_leaf.h"
 
 bool json_string_is(const char *string, size_t length, const char *bytes, size_t count)
 {
@@ -41,11 +21,11 @@ bool json_string_is(const char *string, size_t length, const char *bytes, size_t
 			utf8[0] = letter ? to[letter - from] : *s;
 			s++;
 		} else if (utf8[0] == '\\') {
-			int c = hex4(s + 1);
+			int c = json_leaf_hex4(s + 1);
 
 			s += 5;
 			if (c >= 0xd800 && c < 0xdc00) {
-				c = 0x10000 + ((c - 0xd800) << 10) + (hex4(s + 2) - 0xdc00);
+				c = 0x10000 + ((c - 0xd800) << 10) + (json_leaf_hex4(s + 2) - 0xdc00);
 				s += 6;
 			} else if (c >= 0xdc00 && c < 0xe000) {
 				c = 0xfffd;
@@ -61,43 +41,6 @@ bool json_string_is(const char *string, size_t length, const char *bytes, size_t
 	}
 	return bytes == stop;
 }
-
-/* What sixteen bytes of a string hold, a bit for each byte; only those up to the first special one count. */
-struct look {
-	unsigned special; /* '"', '\\' and control bytes */
-	unsigned high; /* not ASCII */
-	unsigned del; /* 0x7f */
-};
-
-#ifdef __SSE2__
-static inline struct look look_at(const char *s)
-{
-	__m128i bytes = _mm_loadu_si128((const __m128i *)(const void *)s);
-	__m128i quote = _mm_cmpeq_epi8(bytes, _mm_set1_epi8('"'));
-	__m128i backslash = _mm_cmpeq_epi8(bytes, _mm_set1_epi8('\\'));
-	__m128i control = _mm_cmpeq_epi8(_mm_min_epu8(bytes, _mm_set1_epi8(0x1f)), bytes);
-
-	return (struct look){
-		.special = (unsigned)_mm_movemask_epi8(_mm_or_si128(_mm_or_si128(quote, backslash), control)),
-		.high = (unsigned)_mm_movemask_epi8(bytes),
-		.del = (unsigned)_mm_movemask_epi8(_mm_cmpeq_epi8(bytes, _mm_set1_epi8(0x7f))),
-	};
-}
-#else
-static inline struct look look_at(const char *s)
-{
-	struct look look = {0};
-
-	for (int i = 0; i < 16 && !look.special; i++) {
-		unsigned char c = (unsigned char)s[i];
-
-		look.special |= (unsigned)(c == '"' || c == '\\' || c < 0x20) << i;
-		look.high |= (unsigned)(c >> 7) << i;
-		look.del |= (unsigned)(c == 0x7f) << i;
-	}
-	return look;
-}
-#endif
 
 /* A container that is open. */
 struct frame {
@@ -118,172 +61,6 @@ struct scan {
 	uint64_t touched; /* nodes met in this text, of the first 64 */
 	unsigned flags; /* of what was scanned so far */
 };
-
-/* Where the string ends (behind its quote), or NULL: wrong. s is behind the opening quote. */
-static inline __attribute__((always_inline)) const char *scan_string(struct scan *scan, const char *s, unsigned *flags,
-                                                                     const bool facts)
-{
-	const char *first = s;
-	unsigned high = 0, del = 0;
-
-	for (;;) {
-		struct look look = look_at(s);
-		unsigned before;
-		int code;
-
-		if (!look.special) {
-			high |= look.high;
-			del |= look.del;
-			s += 16;
-			if (s >= scan->end)
-				goto unterminated;
-			continue;
-		}
-		before = (look.special - 1) & ~look.special;
-		high |= look.high & before;
-		del |= look.del & before;
-		s += __builtin_ctz(look.special);
-		if (s >= scan->end)
-			goto unterminated;
-		if (*s == '"')
-			break;
-		if (*s != '\\') {
-			scan->result->error = "control character in a string";
-			goto wrong;
-		}
-		*flags |= JSON_ESCAPED;
-		if (scan->end - s < 2)
-			goto unterminated;
-		switch (s[1]) {
-		case '/':
-			*flags |= JSON_RESTRING;
-			/* fall through */
-		case '"':
-		case '\\':
-		case 'b':
-		case 'f':
-		case 'n':
-		case 'r':
-		case 't':
-			s += 2;
-			break;
-		case 'u':
-			*flags |= JSON_RESTRING;
-			code = scan->end - s < 6 ? -1 : hex4(s + 2);
-			if (code < 0) {
-				scan->result->error = "\\u needs four hexadecimal digits";
-				goto wrong;
-			}
-			s += 6;
-			if (code < 0xd800 || code > 0xdbff)
-				break;
-			code = scan->end - s < 6 || s[0] != '\\' || s[1] != 'u' ? -1 : hex4(s + 2);
-			if (code < 0xdc00 || code > 0xdfff) {
-				scan->result->error = "high surrogate without its low one";
-				s -= 6;
-				goto wrong;
-			}
-			s += 6;
-			break;
-		default:
-			scan->result->error = "unknown escape in a string";
-			goto wrong;
-		}
-	}
-	if (high) {
-		size_t length = (size_t)(s - first), valid = utf8_length(first, length);
-
-		if (valid < length) {
-			scan->result->error = "invalid UTF-8 in a string";
-			s = first + valid;
-			goto wrong;
-		}
-	}
-	if (facts && del)
-		*flags |= JSON_RESTRING;
-	return s + 1;
-unterminated:
-	scan->result->error = "unterminated string";
-	s = scan->end;
-wrong:
-	scan->result->at = (size_t)(s - scan->start);
-	return NULL;
-}
-
-static inline bool is_digit(const char *s, const char *end)
-{
-	return s < end && (unsigned char)(*s - '0') < 10;
-}
-
-/*
- * How jq would write the number; the rules are those measured with libjq 1.6, 1.7 and 1.8. Doubles keep fifteen
- * digits, and sixteen if the first is less than 4: all of them are less than 2^52 then, and so no two of these
- * decimals are nearest to the same double.
- */
-static unsigned number_facts(const char *whole, const char *point, const char *end)
-{
-	size_t digits = (size_t)(point - whole), behind = point < end ? (size_t)(end - point - 1) : 0, zeros = 0;
-	unsigned flags = 0;
-
-	if (*whole != '0') {
-		if (digits + behind > 15u + (*whole < '4') || (behind > 0 && end[-1] == '0'))
-			flags |= JSON_RENUMBER;
-		return flags;
-	}
-	while (zeros < behind && point[1 + zeros] == '0')
-		zeros++;
-	if (behind > 0 && (zeros > 3 || end[-1] == '0' || behind - zeros > 15u + (point[1 + zeros] < '4')))
-		flags |= JSON_RENUMBER;
-	if (zeros > (zeros == behind ? 6 : 5))
-		flags |= JSON_RENUMBER_EXACT;
-	return flags;
-}
-
-/* Where the number ends, or NULL: wrong. */
-static inline __attribute__((always_inline)) const char *scan_number(struct scan *scan, const char *s, unsigned *flags,
-                                                                     const bool facts)
-{
-	const char *end = scan->end, *whole, *point;
-
-	if (*s == '-')
-		s++;
-	whole = s;
-	if (!is_digit(s, end))
-		goto wrong;
-	if (*s++ == '0') {
-		if (is_digit(s, end))
-			goto wrong;
-	} else {
-		while (is_digit(s, end))
-			s++;
-	}
-	point = s;
-	if (s < end && *s == '.') {
-		s++;
-		if (!is_digit(s, end))
-			goto wrong;
-		while (is_digit(s, end))
-			s++;
-	}
-	if (s < end && (*s | 0x20) == 'e') {
-		s++;
-		if (s < end && (*s == '+' || *s == '-'))
-			s++;
-		if (!is_digit(s, end))
-			goto wrong;
-		while (is_digit(s, end))
-			s++;
-		if (facts)
-			*flags |= JSON_RENUMBER | JSON_RENUMBER_EXACT;
-	} else if (facts) {
-		*flags |= number_facts(whole, point, s);
-	}
-	return s;
-wrong:
-	scan->result->error = "malformed number";
-	scan->result->at = (size_t)(s - scan->start);
-	return NULL;
-}
 
 static void forget(struct scan *scan, uint32_t node)
 {
@@ -383,6 +160,7 @@ static inline __attribute__((always_inline)) bool scan_text(struct scan *scan, s
 	bool wanting = scan->want && scan->want->count > 0;
 	uint32_t node; /* of the current value, if inside a wanted region */
 	bool inside; /* the current value is a node */
+	struct json_leaf_error error;
 	enum json_kind kind;
 	unsigned flags;
 
@@ -405,16 +183,16 @@ value:
 	switch (*s) {
 	case '"':
 		kind = JSON_STRING;
-		s = scan_string(scan, s + 1, &flags, facts);
+		s = json_leaf_string(s + 1, end, &flags, facts, &error);
 		if (!s)
-			return false;
+			goto leaf;
 		break;
 	case '-':
 	case '0' ... '9':
 		kind = JSON_NUMBER;
-		s = scan_number(scan, s, &flags, facts);
+		s = json_leaf_number(s, end, &flags, facts, &error);
 		if (!s)
-			return false;
+			goto leaf;
 		break;
 	case 't':
 		kind = JSON_TRUE;
@@ -513,9 +291,9 @@ member:
 	}
 	at = s + 1;
 	flags = 0;
-	s = scan_string(scan, at, &flags, facts);
+	s = json_leaf_string(at, end, &flags, facts, &error);
 	if (!s)
-		return false;
+		goto leaf;
 	close = s - 1;
 	if (facts && ((flags & JSON_ESCAPED) || json_keys_again(keys, top->object, at, (size_t)(close - at))))
 		flags |= JSON_DUPLICATE;
@@ -555,6 +333,10 @@ whole:
 	goto wrong;
 unexpected:
 	scan->result->error = "expected a value";
+	goto wrong;
+leaf:
+	scan->result->error = error.text;
+	s = error.at;
 	goto wrong;
 ended:
 	scan->result->error = "ends in the middle of a value";

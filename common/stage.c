@@ -321,7 +321,8 @@ static bool scan(struct stage *stage)
 
 	if (stage->want.slots > stage->span_room)
 		make_span_room(stage);
-	if (!json_scan(event->line, event->length, &stage->want, event->spans, stage->ask, &event->json)) {
+	if (!json_shapes_scan(&stage->shapes, event->line, event->length, &stage->want, event->spans, stage->ask,
+	                      &event->json)) {
 		stage_bad(stage, "not JSON: %s at column %zu", event->json.error, event->json.at + 1);
 		return false;
 	}
@@ -401,6 +402,7 @@ int stage_close(struct stage *stage)
 	line_writer_free(&stage->out);
 	keeper_close(&stage->keeper);
 	json_want_free(&stage->want);
+	json_shapes_free(&stage->shapes);
 	free(stage->event.spans);
 	if (stage->files)
 		return stage->bad > stage->bad_before && !signals_stop() ? STATUS_FAILED : STATUS_OK;

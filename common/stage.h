@@ -32,7 +32,7 @@
 #include <stdint.h>
 
 #include "common/dead_letter.h"
-#include "common/json.h"
+#include "common/json_shape.h"
 #include "common/line.h"
 #include "common/message.h"
 #include "common/option.h"
@@ -80,6 +80,7 @@ struct stage {
 	struct dead_letters letters;
 	struct message_limit limit;
 	struct keeper keeper;
+	struct json_shapes shapes; /* of the events so far */
 	uint64_t poison; /* of the page */
 	size_t span_room; /* of event.spans */
 	uint64_t bad_before; /* … of `bad` are its predecessors' */

@@ -74,23 +74,9 @@ void text_reserve(struct text *text, size_t extra)
 	text->capacity = capacity;
 }
 
-void text_add(struct text *text, const void *bytes, size_t length)
-{
-	text_reserve(text, length);
-	if (length)
-		memcpy(text->data + text->length, bytes, length);
-	text->length += length;
-	text->data[text->length] = '\0';
-}
-
 void text_add_string(struct text *text, const char *string)
 {
 	text_add(text, string, strlen(string));
-}
-
-void text_add_char(struct text *text, char byte)
-{
-	text_add(text, &byte, 1);
 }
 
 void text_addf(struct text *text, const char *format, ...)

@@ -10,6 +10,7 @@
 
 #include <stdarg.h>
 #include <stddef.h>
+#include <string.h>
 
 struct text {
 	char *data; /* "" after text_init or text_clear; NULL only while zeroed */
@@ -27,9 +28,23 @@ char *text_format(const char *format, ...) __attribute__((format(printf, 1, 2)))
 
 /* Makes room for extra more bytes and the NUL; what lies behind length is undefined. */
 void text_reserve(struct text *text, size_t extra);
-void text_add(struct text *text, const void *bytes, size_t length);
+static inline void text_add(struct text *text, const void *bytes, size_t length)
+{
+	if (text->capacity - text->length <= length)
+		text_reserve(text, length);
+	if (length > 0)
+		memcpy(text->data + text->length, bytes, length);
+	text->length += length;
+	text->data[text->length] = '\0';
+}
+static inline void text_add_char(struct text *text, char byte)
+{
+	if (text->capacity - text->length <= 1)
+		text_reserve(text, 1);
+	text->data[text->length++] = byte;
+	text->data[text->length] = '\0';
+}
 void text_add_string(struct text *text, const char *string);
-void text_add_char(struct text *text, char byte);
 void text_addf(struct text *text, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void text_vaddf(struct text *text, const char *format, va_list arguments);
 

@@ -85,6 +85,9 @@ bool engine_next(struct engine *engine);
 /* True if the program has called halt or halt_error; *status is the exit status it asked for. */
 bool engine_halted(const struct engine *engine, int *status);
 
+/* Says how many lines went which way, and why (message_info). */
+void engine_stats(const struct engine *engine);
+
 void engine_free(struct engine *engine);
 
 #endif

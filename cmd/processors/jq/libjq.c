@@ -5,7 +5,7 @@
  * jv_string_value. After jq_next has returned something invalid it must not be called again before jq_start, and after
  * a halt the state must not be used again (1.6 ends with an assertion, or corrupts its memory).
  */
-#include "cmd/processors/jq/engine.h"
+#include "cmd/processors/jq/libjq.h"
 
 #include <jq.h>
 #include <libgen.h>
@@ -25,7 +25,7 @@ __attribute__((weak)) void jq_set_stderr_cb(jq_state *, jq_msg_cb, void *);
 
 enum { HALT_ERROR = 5 }; /* halt_error without a status */
 
-struct engine {
+struct libjq {
 	const struct engine_program *program;
 	const struct engine_host *host;
 	jq_state *jq;
@@ -90,18 +90,18 @@ static jv parse_all(const char *bytes, size_t length)
 	return all;
 }
 
-static void end_line(struct engine *engine)
+static void end_line(struct libjq *libjq)
 {
-	if (engine->parser)
-		jv_parser_free(engine->parser);
-	engine->parser = NULL;
+	if (libjq->parser)
+		jv_parser_free(libjq->parser);
+	libjq->parser = NULL;
 }
 
 /* The current line cannot be handled: what it still holds is dropped. */
-static void bad_line(struct engine *engine, jv reason)
+static void bad_line(struct libjq *libjq, jv reason)
 {
-	end_line(engine);
-	engine->host->bad(engine->host->context, true, jv_string_value(reason));
+	end_line(libjq);
+	libjq->host->bad(libjq->host->context, true, jv_string_value(reason));
 	jv_free(reason);
 }
 
@@ -125,7 +125,7 @@ static jv parse_error(jv message)
  * The value of a line that is one object or array to the letter, as nearly all are: a parser that has taken such a text whole
  * is as good as new, and serves for all of them. Else invalid, without a message.
  */
-static jv plain_value(struct engine *engine, const char *line, size_t length)
+static jv plain_value(struct libjq *libjq, const char *line, size_t length)
 {
 	struct json_result result;
 	jv value;
@@ -133,61 +133,61 @@ static jv plain_value(struct engine *engine, const char *line, size_t length)
 	if (!json_scan(line, length, NULL, NULL, 0, &result) ||
 	    (result.kind != JSON_OBJECT && result.kind != JSON_ARRAY))
 		return jv_invalid();
-	jv_parser_set_buf(engine->plain, line + result.start, (int)(result.end - result.start), 1);
-	value = jv_parser_next(engine->plain);
+	jv_parser_set_buf(libjq->plain, line + result.start, (int)(result.end - result.start), 1);
+	value = jv_parser_next(libjq->plain);
 	if (jv_is_valid(value))
 		return value;
 	/* libjq has limits that the scanner does not know: the line goes the long way, which says them. */
 	jv_free(value);
-	jv_parser_free(engine->plain);
-	engine->plain = jv_parser_new(0);
+	jv_parser_free(libjq->plain);
+	libjq->plain = jv_parser_new(0);
 	return jv_invalid();
 }
 
 /* The next value of the current line, or of the lines after it; invalid if there is none. */
-static jv next_value(struct engine *engine)
+static jv next_value(struct libjq *libjq)
 {
 	const char *line, *stray;
 	size_t length;
 	jv value;
 
 	for (;;) {
-		if (engine->parser) {
-			value = jv_parser_next(engine->parser);
+		if (libjq->parser) {
+			value = jv_parser_next(libjq->parser);
 			if (jv_is_valid(value))
 				return value;
 			if (jv_invalid_has_msg(jv_copy(value)))
-				bad_line(engine, parse_error(jv_invalid_get_msg(jv_copy(value))));
+				bad_line(libjq, parse_error(jv_invalid_get_msg(jv_copy(value))));
 			jv_free(value);
-			end_line(engine);
+			end_line(libjq);
 		}
-		if (!engine->host->line(engine->host->context, engine->running, &line, &length))
+		if (!libjq->host->line(libjq->host->context, libjq->running, &line, &length))
 			return jv_invalid();
 		if (length > ENGINE_TEXT_MOST)
-			bad_line(engine, jv_string_fmt("longer than libjq can take (%luM)", ENGINE_TEXT_MOST >> 20));
-		else if (engine->program->raw_input)
+			bad_line(libjq, jv_string_fmt("longer than libjq can take (%luM)", ENGINE_TEXT_MOST >> 20));
+		else if (libjq->program->raw_input)
 			return jv_string_sized(line, (int)length);
-		else if (jv_is_valid(value = plain_value(engine, line, length)))
+		else if (jv_is_valid(value = plain_value(libjq, line, length)))
 			return value;
 		else if ((stray = stray_byte(line, length)))
-			bad_line(engine, stray_byte_error(line, stray));
+			bad_line(libjq, stray_byte_error(line, stray));
 		else
-			engine->parser = parse(line, length);
+			libjq->parser = parse(line, length);
 	}
 }
 
 /* The next input, as the options define it; invalid if there is none. */
-static jv next_input(struct engine *engine)
+static jv next_input(struct libjq *libjq)
 {
 	jv all, value;
 
-	if (!engine->program->slurp || engine->program->raw_input)
-		return next_value(engine);
-	if (engine->slurped)
+	if (!libjq->program->slurp || libjq->program->raw_input)
+		return next_value(libjq);
+	if (libjq->slurped)
 		return jv_invalid();
-	engine->slurped = true;
+	libjq->slurped = true;
 	all = jv_array();
-	while (jv_is_valid(value = next_value(engine)))
+	while (jv_is_valid(value = next_value(libjq)))
 		all = jv_array_append(all, value);
 	jv_free(value);
 	return all;
@@ -316,9 +316,9 @@ static jv resolved(const char *path)
 }
 
 /* Where modules are looked for. An import without JQ_LIBRARY_PATH is an assertion that fails (1.6). */
-static void set_paths(struct engine *engine)
+static void set_paths(struct libjq *libjq)
 {
-	const struct option_list *library = &engine->program->library;
+	const struct option_list *library = &libjq->program->library;
 	char self[PATH_MAX];
 	ssize_t length = readlink("/proc/self/exe", self, sizeof(self) - 1);
 	jv paths = jv_array();
@@ -330,60 +330,60 @@ static void set_paths(struct engine *engine)
 		paths = JV_ARRAY(jv_string("~/.jq"), jv_string("$ORIGIN/../lib/jq"), jv_string("$ORIGIN/../lib"));
 	}
 	self[length > 0 ? length : 0] = '\0';
-	jq_set_attr(engine->jq, jv_string("JQ_LIBRARY_PATH"), paths);
-	jq_set_attr(engine->jq, jv_string("JQ_ORIGIN"), jv_string(dirname(self)));
-	jq_set_attr(engine->jq, jv_string("PROGRAM_ORIGIN"), resolved(engine->program->origin));
+	jq_set_attr(libjq->jq, jv_string("JQ_LIBRARY_PATH"), paths);
+	jq_set_attr(libjq->jq, jv_string("JQ_ORIGIN"), jv_string(dirname(self)));
+	jq_set_attr(libjq->jq, jv_string("PROGRAM_ORIGIN"), resolved(libjq->program->origin));
 }
 
-struct engine *engine_open(const struct engine_program *program, const struct engine_host *host)
+struct libjq *libjq_open(const struct engine_program *program, const struct engine_host *host)
 {
-	struct engine *engine = xcalloc(1, sizeof(*engine));
+	struct libjq *libjq = xcalloc(1, sizeof(*libjq));
 	jv arguments;
 
-	engine->program = program;
-	engine->host = host;
-	engine->plain = jv_parser_new(0);
-	engine->jq = jq_init();
-	if (!engine->jq)
+	libjq->program = program;
+	libjq->host = host;
+	libjq->plain = jv_parser_new(0);
+	libjq->jq = jq_init();
+	if (!libjq->jq)
 		fail("out of memory");
-	jq_set_nomem_handler(engine->jq, on_no_memory, NULL);
-	jq_set_error_cb(engine->jq, on_mistake, NULL);
-	jq_set_input_cb(engine->jq, on_input, engine);
-	jq_set_debug_cb(engine->jq, on_debug, NULL);
+	jq_set_nomem_handler(libjq->jq, on_no_memory, NULL);
+	jq_set_error_cb(libjq->jq, on_mistake, NULL);
+	jq_set_input_cb(libjq->jq, on_input, libjq);
+	jq_set_debug_cb(libjq->jq, on_debug, NULL);
 	if (jq_set_stderr_cb)
-		jq_set_stderr_cb(engine->jq, on_stderr, NULL);
-	set_paths(engine);
+		jq_set_stderr_cb(libjq->jq, on_stderr, NULL);
+	set_paths(libjq);
 	arguments = variables(program);
-	if (!jv_is_valid(arguments) || !jq_compile_args(engine->jq, program->text, arguments)) {
-		engine_free(engine);
+	if (!jv_is_valid(arguments) || !jq_compile_args(libjq->jq, program->text, arguments)) {
+		libjq_free(libjq);
 		return NULL;
 	}
-	return engine;
+	return libjq;
 }
 
-static void give(struct engine *engine, jv result)
+static void give(struct libjq *libjq, jv result)
 {
-	const struct engine_program *program = engine->program;
+	const struct engine_program *program = libjq->program;
 	jv_kind kind = jv_get_kind(result);
 
 	if (!program->raw_output || program->ascii || kind != JV_KIND_STRING)
 		result = jv_dump_string(result, (program->ascii ? JV_PRINT_ASCII : 0) |
 		                                        (program->sort_keys ? JV_PRINT_SORTED : 0));
-	engine->host->result(engine->host->context, jv_string_value(result),
-	                     (size_t)jv_string_length_bytes(jv_copy(result)),
-	                     kind != JV_KIND_FALSE && kind != JV_KIND_NULL);
+	libjq->host->result(libjq->host->context, jv_string_value(result),
+	                    (size_t)jv_string_length_bytes(jv_copy(result)),
+	                    kind != JV_KIND_FALSE && kind != JV_KIND_NULL);
 	jv_free(result);
 }
 
 /* halt has no code; halt_error has a number, 5 by default. Its message is said without any decoration. */
-static void halt(struct engine *engine)
+static void halt(struct libjq *libjq)
 {
-	jv code = jq_get_exit_code(engine->jq), message = jq_get_error_message(engine->jq);
+	jv code = jq_get_exit_code(libjq->jq), message = jq_get_error_message(libjq->jq);
 
-	engine->halted = true;
-	engine->status = jv_is_valid(code) ? HALT_ERROR : STATUS_OK;
+	libjq->halted = true;
+	libjq->status = jv_is_valid(code) ? HALT_ERROR : STATUS_OK;
 	if (jv_get_kind(code) == JV_KIND_NUMBER && isfinite(jv_number_value(code)))
-		engine->status = (int)fmod(jv_number_value(code), 256) & 255;
+		libjq->status = (int)fmod(jv_number_value(code), 256) & 255;
 	jv_free(code);
 	if (jv_is_valid(message) && jv_get_kind(message) != JV_KIND_NULL) {
 		if (jv_get_kind(message) != JV_KIND_STRING)
@@ -395,59 +395,59 @@ static void halt(struct engine *engine)
 }
 
 /* The program has raised an error that it did not catch. */
-static void failed(struct engine *engine, jv message)
+static void failed(struct libjq *libjq, jv message)
 {
-	const struct engine_host *host = engine->host;
+	const struct engine_host *host = libjq->host;
 
 	if (jv_get_kind(message) != JV_KIND_STRING)
 		message = jv_string_concat(jv_string("(not a string): "), jv_dump_string(message, 0));
-	if (!engine->program->slurp && host->number(host->context) > 0) {
-		bad_line(engine, message);
+	if (!libjq->program->slurp && host->number(host->context) > 0) {
+		bad_line(libjq, message);
 	} else {
 		host->bad(host->context, false, jv_string_value(message));
 		jv_free(message);
 	}
 }
 
-bool engine_next(struct engine *engine)
+bool libjq_next(struct libjq *libjq)
 {
 	jv input, result;
 
-	if (!engine->program->null_input)
-		input = next_input(engine);
+	if (!libjq->program->null_input)
+		input = next_input(libjq);
 	else
-		input = engine->begun ? jv_invalid() : jv_null();
-	engine->begun = true;
+		input = libjq->begun ? jv_invalid() : jv_null();
+	libjq->begun = true;
 	if (!jv_is_valid(input)) {
 		jv_free(input);
 		return false;
 	}
-	jq_start(engine->jq, input, 0);
-	engine->running = true;
-	while (jv_is_valid(result = jq_next(engine->jq)))
-		give(engine, result);
-	engine->running = false;
-	if (jq_halted(engine->jq))
-		halt(engine);
+	jq_start(libjq->jq, input, 0);
+	libjq->running = true;
+	while (jv_is_valid(result = jq_next(libjq->jq)))
+		give(libjq, result);
+	libjq->running = false;
+	if (jq_halted(libjq->jq))
+		halt(libjq);
 	else if (jv_invalid_has_msg(jv_copy(result)))
-		failed(engine, jv_invalid_get_msg(jv_copy(result)));
+		failed(libjq, jv_invalid_get_msg(jv_copy(result)));
 	jv_free(result);
-	return !engine->halted;
+	return !libjq->halted;
 }
 
-bool engine_halted(const struct engine *engine, int *status)
+bool libjq_halted(const struct libjq *libjq, int *status)
 {
-	*status = engine->status;
-	return engine->halted;
+	*status = libjq->status;
+	return libjq->halted;
 }
 
-void engine_free(struct engine *engine)
+void libjq_free(struct libjq *libjq)
 {
-	if (engine->parser)
-		jv_parser_free(engine->parser);
-	jv_parser_free(engine->plain);
-	jq_teardown(&engine->jq);
-	free(engine);
+	if (libjq->parser)
+		jv_parser_free(libjq->parser);
+	jv_parser_free(libjq->plain);
+	jq_teardown(&libjq->jq);
+	free(libjq);
 }
 
 /*
@@ -459,22 +459,31 @@ jv jq_util_input_get_current_line(jq_state *jq)
 {
 	jq_input_cb callback;
 	void *data;
-	const struct engine *engine;
+	const struct libjq *libjq;
 
 	jq_get_input_cb(jq, &callback, &data);
-	engine = data;
-	return jv_number((double)engine->host->number(engine->host->context));
+	libjq = data;
+	return jv_number((double)libjq->host->number(libjq->host->context));
 }
 
 jv jq_util_input_get_current_filename(jq_state *jq)
 {
 	jq_input_cb callback;
 	void *data;
-	const struct engine *engine;
+	const struct libjq *libjq;
 	const char *name;
 
 	jq_get_input_cb(jq, &callback, &data);
-	engine = data;
-	name = engine->host->name(engine->host->context);
+	libjq = data;
+	name = libjq->host->name(libjq->host->context);
 	return name ? jv_string(name) : jv_null();
+}
+
+bool libjq_prints_doubles(void)
+{
+	jv text = jv_dump_string(jv_parse("1.10"), 0);
+	bool doubles = strcmp(jv_string_value(text), "1.1") == 0;
+
+	jv_free(text);
+	return doubles;
 }

@@ -35,7 +35,7 @@ struct filter {
 	struct arguments arguments;
 	struct engine_program program;
 	bool compact; /* always */
-	bool join, unbuffered, exit_status;
+	bool join, unbuffered, exit_status, stats;
 	uint64_t max_slurp;
 
 	char **files; /* still to be read */
@@ -191,6 +191,7 @@ static void parse_options(struct filter *filter, char **argv)
 		OPTION_SIZE(0, "max-slurp", "SIZE", &filter->max_slurp, "give up if --slurp meets more input (256M)"),
 		OPTION_FLAG('e', "exit-status", &filter->exit_status, "exit with 1 if the last result is false or null, 4 if there is none"),
 		OPTION_FLAG(0, "unbuffered", &filter->unbuffered, "write each result at once"),
+		OPTION_FLAG(0, "stats", &filter->stats, "say at the end how many events needed libjq, and why"),
 		OPTION_CALL('f', "from-file", "FILE", arguments_from_file, arguments, "read the program from FILE"),
 		OPTION_LIST('L', "library-path", "DIR", &jq->library, "look for modules in DIR"),
 		OPTION_CALL(0, "arg", "NAME VALUE", arguments_arg, arguments, "set $NAME to the string VALUE"),
@@ -250,6 +251,10 @@ int main(int argc, char **argv)
 		stage_open(&filter.stage);
 		while (engine_next(engine))
 			;
+		if (filter.stats && !message_enabled(1))
+			message_level(1);
+		if (filter.stats)
+			engine_stats(engine);
 		status = finish(&filter, engine);
 	}
 	if (engine)

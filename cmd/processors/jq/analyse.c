@@ -1,0 +1,94 @@
+#include "cmd/processors/jq/native.h"
+
+/* What gives its input, or nothing: what is behind it still works on the line. */
+static bool passes(const struct node *node)
+{
+	if (node->operation == OP_IF)
+		return passes(node->b) && passes(node->c);
+	if (node->operation == OP_PIPE || node->operation == OP_COMMA)
+		return passes(node->a) && passes(node->b);
+	return node->operation == OP_IDENTITY || node->operation == OP_EMPTY;
+}
+
+/* The path as json_want takes it. False: it cannot be written there. */
+static bool add_step(struct text *path, const struct step *step)
+{
+	if (!step->key) {
+		if (step->index < 0)
+			return false;
+		text_addf(path, "[%ld]", step->index);
+		return true;
+	}
+	for (size_t i = 0; i < step->length; i++) {
+		if (step->key[i] != '\\')
+			continue;
+		i++;
+		if (step->key[i] != '"' && step->key[i] != '\\')
+			return false;
+	}
+	text_add_char(path, '.');
+	text_add(path, step->key, step->length);
+	return true;
+}
+
+/* Has the path looked for in the line, if it can be written as json_want takes it. */
+static void look_for(struct tree *tree, struct run *run, struct node *path)
+{
+	struct text text = {0};
+	const char *mistake;
+	bool possible = true;
+
+	path->prefixes = tree_alloc(tree, path->count * sizeof(*path->prefixes));
+	for (size_t i = 0; possible && i < path->count; i++) {
+		possible = add_step(&text, &path->steps[i]);
+		path->prefixes[i] = possible ? json_want_path(&run->want_prefixes, text.data, &mistake) : -1;
+		possible = path->prefixes[i] >= 0;
+	}
+	if (possible)
+		path->slot = json_want_path(&run->want, text.data, &mistake);
+	path->sought = possible && path->slot >= 0;
+	text_free(&text);
+}
+
+void analyse(struct tree *tree, struct run *run, struct node *node, bool root)
+{
+	bool a = root, b = root, c = root, list = root;
+
+	if (!node)
+		return;
+	switch (node->operation) {
+	case OP_PATH:
+		if (root)
+			look_for(tree, run, node);
+		return;
+	case OP_PIPE:
+		b = root && passes(node->a);
+		break;
+	case OP_REDUCE:
+	case OP_FOREACH:
+		c = false;
+		break;
+	case OP_DEFINE:
+	case OP_BY:
+		a = false;
+		break;
+	case OP_CALL:
+		list = false;
+		break;
+	case OP_ANY:
+		b = false;
+		break;
+	case OP_UPDATE:
+		a = false;
+		b = root && node->letter != '|';
+		break;
+	default:
+		break;
+	}
+	analyse(tree, run, node->a, a);
+	analyse(tree, run, node->b, b);
+	analyse(tree, run, node->c, c);
+	analyse(tree, run, node->d, false);
+	for (size_t i = 0; node->list && i < node->count; i++)
+		analyse(tree, run, node->list[i], list);
+}

@@ -1,0 +1,253 @@
+/*
+ * Which engine runs what: the native one where it can, libjq for the rest, started when it is needed first.
+ */
+#include "cmd/processors/jq/engine.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "cmd/processors/jq/libjq.h"
+#include "cmd/processors/jq/native.h"
+#include "common/memory.h"
+#include "common/message.h"
+#include "common/text.h"
+
+enum { REASONS = 32 };
+
+struct engine {
+	const struct engine_program *program;
+	const struct engine_host *host;
+	struct native native;
+	bool is_native, verify;
+	struct libjq *libjq; /* NULL: not needed so far */
+	const char *whole; /* why all is libjq's */
+	uint64_t native_lines;
+	struct {
+		const char *text;
+		uint64_t lines;
+	} reasons[REASONS]; /* why lines went to libjq */
+
+	/* libjq's host, for one line of it at a time */
+	struct engine_host relay;
+	const char *line;
+	size_t length;
+	bool pending;
+	struct text got; /* what it gave, to be compared */
+	bool bad;
+};
+
+/* ---- one line through libjq ---- */
+
+static bool relay_line(void *context, bool running, const char **line, size_t *length)
+{
+	struct engine *engine = context;
+
+	(void)running;
+	if (!engine->pending)
+		return false;
+	engine->pending = false;
+	*line = engine->line;
+	*length = engine->length;
+	return true;
+}
+
+static void relay_result(void *context, const char *bytes, size_t length, bool truth)
+{
+	struct engine *engine = context;
+
+	if (engine->verify) {
+		text_add(&engine->got, bytes, length);
+		text_add_char(&engine->got, '\n');
+	} else {
+		engine->host->result(engine->host->context, bytes, length, truth);
+	}
+}
+
+static void relay_bad(void *context, bool line, const char *reason)
+{
+	struct engine *engine = context;
+
+	engine->bad = true;
+	if (!engine->verify)
+		engine->host->bad(engine->host->context, line, reason);
+}
+
+static uint64_t relay_number(void *context)
+{
+	const struct engine *engine = context;
+
+	return engine->host->number(engine->host->context);
+}
+
+static const char *relay_name(void *context)
+{
+	const struct engine *engine = context;
+
+	return engine->host->name(engine->host->context);
+}
+
+static void start_libjq(struct engine *engine)
+{
+	if (engine->libjq)
+		return;
+	engine->libjq = libjq_open(engine->program, &engine->relay);
+	if (!engine->libjq)
+		die("the program does not compile");
+}
+
+static void run_libjq(struct engine *engine)
+{
+	start_libjq(engine);
+	engine->pending = true;
+	while (libjq_next(engine->libjq))
+		;
+}
+
+static void count(struct engine *engine, const char *reason)
+{
+	size_t i = 0;
+
+	while (i < REASONS - 1 && engine->reasons[i].text && strcmp(engine->reasons[i].text, reason) != 0)
+		i++;
+	engine->reasons[i].text = i < REASONS - 1 ? reason : "other reasons";
+	engine->reasons[i].lines++;
+}
+
+/* ---- both, compared ---- */
+
+static void compare(struct engine *engine)
+{
+	const struct native *native = &engine->native;
+	struct text ours = {0};
+	size_t start = 0;
+
+	text_clear(&engine->got);
+	engine->bad = false;
+	for (size_t i = 0; i < native->count; i++) {
+		text_add(&ours, native->out.data + start, native->results[i].end - start);
+		text_add_char(&ours, '\n');
+		start = native->results[i].end;
+	}
+	run_libjq(engine);
+	if (engine->bad || ours.length != engine->got.length ||
+	    (ours.length > 0 && memcmp(ours.data, engine->got.data, ours.length) != 0))
+		fail("the native path and libjq differ on line %llu: %.*s\nnative: %sjq%s: %s",
+		     (unsigned long long)engine->host->number(engine->host->context), (int)engine->length, engine->line,
+		     ours.length > 0 ? ours.data : "", engine->bad ? " (an error)" : "",
+		     engine->got.length > 0 ? engine->got.data : "");
+	text_free(&ours);
+}
+
+/* ---- the engine ---- */
+
+/* Every jq program begins with what is in ~/.jq. */
+static bool has_own_functions(void)
+{
+	const char *home = getenv("HOME");
+	char *path;
+	struct stat status;
+	bool is_file;
+
+	if (!home)
+		return false;
+	path = text_format("%s/.jq", home);
+	is_file = stat(path, &status) == 0 && S_ISREG(status.st_mode);
+	free(path);
+	return is_file;
+}
+
+static bool is_set(const char *name, const char *value)
+{
+	const char *given = getenv(name);
+
+	return given && strcmp(given, value) == 0;
+}
+
+static bool may_be_native(struct engine *engine)
+{
+	if (is_set("PYPE_JQ_NATIVE", "0"))
+		engine->whole = "PYPE_JQ_NATIVE=0";
+	else if (has_own_functions())
+		engine->whole = "~/.jq";
+	return !engine->whole;
+}
+
+struct engine *engine_open(const struct engine_program *program, const struct engine_host *host)
+{
+	struct engine *engine = xcalloc(1, sizeof(*engine));
+
+	engine->program = program;
+	engine->host = host;
+	engine->relay = (struct engine_host){engine, relay_line, relay_result, relay_bad, relay_number, relay_name};
+	engine->verify = is_set("PYPE_JQ_VERIFY", "1");
+	if (may_be_native(engine))
+		engine->is_native = native_init(&engine->native, program, libjq_prints_doubles(), &engine->whole);
+	if (engine->is_native && !option_checking())
+		return engine;
+	engine->libjq = libjq_open(program, engine->is_native ? &engine->relay : host);
+	if (!engine->libjq) {
+		engine_free(engine);
+		return NULL;
+	}
+	return engine;
+}
+
+bool engine_next(struct engine *engine)
+{
+	const struct engine_host *host = engine->host;
+	const struct native *native = &engine->native;
+	const char *reason;
+	size_t start = 0;
+
+	if (!engine->is_native)
+		return libjq_next(engine->libjq);
+	if (!host->line(host->context, false, &engine->line, &engine->length))
+		return false;
+	reason = native_line(&engine->native, engine->line, engine->length);
+	if (reason) {
+		bool verify = engine->verify;
+
+		count(engine, reason);
+		engine->verify = false;
+		run_libjq(engine);
+		engine->verify = verify;
+		return true;
+	}
+	engine->native_lines++;
+	if (engine->verify)
+		compare(engine);
+	for (size_t i = 0; i < native->count; i++) {
+		host->result(host->context, native->out.data + start, native->results[i].end - start,
+		             native->results[i].truth);
+		start = native->results[i].end;
+	}
+	return true;
+}
+
+bool engine_halted(const struct engine *engine, int *status)
+{
+	*status = STATUS_OK;
+	return engine->libjq && libjq_halted(engine->libjq, status);
+}
+
+void engine_stats(const struct engine *engine)
+{
+	if (!engine->is_native) {
+		message_info("all events went to libjq: %s", engine->whole);
+		return;
+	}
+	message_info("%llu events went the native way", (unsigned long long)engine->native_lines);
+	for (size_t i = 0; i < REASONS && engine->reasons[i].text; i++)
+		message_info("%llu events went to libjq: %s", (unsigned long long)engine->reasons[i].lines,
+		             engine->reasons[i].text);
+}
+
+void engine_free(struct engine *engine)
+{
+	if (engine->libjq)
+		libjq_free(engine->libjq);
+	native_clear(&engine->native);
+	text_free(&engine->got);
+	free(engine);
+}

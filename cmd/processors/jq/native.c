@@ -1,0 +1,89 @@
+#include "cmd/processors/jq/native.h"
+
+#include <stdlib.h>
+
+#include "cmd/processors/jq/syntax.h"
+#include "common/memory.h"
+
+enum { OUT_MOST = 64 << 20 };
+
+bool native_init(struct native *native, const struct engine_program *program, bool doubles, const char **reason)
+{
+	size_t at;
+
+	*native = (struct native){.raw = program->raw_output, .run = {.doubles = doubles}};
+	if (program->null_input || program->raw_input || program->slurp || program->ascii || program->sort_keys) {
+		*reason = "an option";
+		return false;
+	}
+	if (!syntax_parse(&native->tree, program, reason, &at))
+		return false;
+	analyse(&native->tree, &native->run, native->tree.root, true);
+	native->run.spans = xcalloc(native->run.want.slots + 1, sizeof(*native->run.spans));
+	native->run.prefixes = xcalloc(native->run.want_prefixes.slots + 1, sizeof(*native->run.prefixes));
+	return true;
+}
+
+void native_clear(struct native *native)
+{
+	tree_free(&native->tree);
+	json_want_free(&native->run.want);
+	json_want_free(&native->run.want_prefixes);
+	json_shapes_free(&native->shapes);
+	arena_free(&native->run.arena);
+	for (size_t i = 0; i < RUN_TEXTS; i++)
+		text_free(&native->run.texts[i]);
+	text_free(&native->run.root_text);
+	free(native->run.spans);
+	free(native->run.prefixes);
+	text_free(&native->out);
+	free(native->results);
+}
+
+struct result_sink {
+	struct sink sink;
+	struct native *native;
+};
+
+static enum run_outcome take_result(struct run *run, struct sink *sink, const struct value *value)
+{
+	struct native *native = ((struct result_sink *)sink)->native;
+	struct value ready;
+	enum run_outcome outcome = run_ready(run, value, &ready);
+
+	if (outcome != RUN_DONE)
+		return outcome;
+	if (native->out.length > OUT_MOST)
+		return run_fallback(run, "nested too deep, or too large");
+	if (native->raw && ready.kind == JSON_STRING)
+		json_add_unescaped(&native->out, ready.at, ready.length);
+	else
+		value_add(&native->out, &ready);
+	if (native->count == native->capacity) {
+		native->capacity = native->capacity ? 2 * native->capacity : 16;
+		native->results = xreallocarray(native->results, native->capacity, sizeof(*native->results));
+	}
+	native->results[native->count++] = (struct native_result){native->out.length, value_truth(&ready)};
+	return RUN_DONE;
+}
+
+const char *native_line(struct native *native, const char *line, size_t length)
+{
+	struct result_sink sink = {.sink = {take_result}, .native = native};
+	struct run *run = &native->run;
+
+	native->count = 0;
+	text_clear(&native->out);
+	arena_release(&run->arena, (struct arena_mark){0});
+	run->line = line;
+	run->depth = run->texts_taken = 0;
+	run->length = length;
+	run->root_ready = run->prefixes_ready = false;
+	if (!json_shapes_scan(&native->shapes, line, length, run->want.slots > 0 ? &run->want : NULL, run->spans,
+	                      JSON_FACTS, &run->json))
+		return "a line that is not one JSON value";
+	run->root = (struct value){.kind = run->json.kind, .root = true};
+	if (run_node(run, native->tree.root, &run->root, NULL, &sink.sink) != RUN_DONE)
+		return run->reason;
+	return NULL;
+}

@@ -1,0 +1,41 @@
+/*
+ * native: runs a program on lines without libjq, if it can: the answer is the same, byte for byte.
+ */
+#ifndef PYPE_JQ_NATIVE_H
+#define PYPE_JQ_NATIVE_H
+
+#include <stdint.h>
+
+#include "cmd/processors/jq/engine.h"
+#include "cmd/processors/jq/run.h"
+#include "common/json_shape.h"
+
+struct native {
+	struct tree tree;
+	struct run run;
+	struct json_shapes shapes;
+	bool raw; /* strings are given as their bytes */
+
+	/* the results of the last line, one behind the other */
+	struct text out;
+	struct native_result {
+		size_t end; /* in out */
+		bool truth;
+	} * results;
+	size_t count, capacity;
+};
+
+/*
+ * doubles: numbers are printed as jq 1.6 does. False: the program is for libjq; *reason says why. Cleared in either case by
+ * native_clear.
+ */
+bool native_init(struct native *native, const struct engine_program *program, bool doubles, const char **reason);
+void native_clear(struct native *native);
+
+/* NULL: done, and the results are there. Else the reason why the line is for libjq. JSON_PADDING bytes behind it are readable. */
+const char *native_line(struct native *native, const char *line, size_t length);
+
+/* Finds out which paths of a tree are looked for in the line (analyse.c). root: the node works on the line itself. */
+void analyse(struct tree *tree, struct run *run, struct node *node, bool root);
+
+#endif

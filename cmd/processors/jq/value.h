@@ -1,0 +1,135 @@
+/*
+ * value: a JSON value of the native path: its canonical text, as jq would print it, in the line or in the arena; or a number that
+ * was computed. Two strings are equal if their texts are.
+ *
+ * Containers are walked along their text, which is known to be valid and has no white space and no key twice.
+ */
+#ifndef PYPE_JQ_VALUE_H
+#define PYPE_JQ_VALUE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <string.h>
+
+#include "common/json.h"
+#include "common/json_text.h"
+#include "common/text.h"
+
+enum run_outcome {
+	RUN_DONE,
+	RUN_FALLBACK, /* the line is left to libjq */
+	RUN_STOP, /* who takes the values has enough */
+};
+
+struct value {
+	enum json_kind kind;
+	bool root; /* the whole line; at and length only after run_root */
+	const char *at; /* NULL: a number that has been computed */
+	size_t length;
+	double number;
+};
+
+/* Memory for values, given back at once (arena_clear) or down to a mark. */
+struct arena {
+	struct arena_chunk *chunk, *spare;
+	size_t total;
+};
+
+struct arena_mark {
+	struct arena_chunk *chunk;
+	size_t used;
+};
+
+void *arena_alloc(struct arena *arena, size_t size);
+struct arena_mark arena_mark(const struct arena *arena);
+void arena_release(struct arena *arena, struct arena_mark mark);
+void arena_free(struct arena *arena);
+
+/* ---- walking: p is in canonical text ---- */
+
+/* Where the value at p ends. */
+const char *value_end(const char *p);
+enum json_kind value_kind(char first);
+
+/* The value whose text begins at p; *p is moved behind it. */
+struct value value_take(const char **p);
+
+/*
+ *     const char *p = container->at + 1;
+ *     while (value_next(&p, &element))  …
+ *     while (value_next_member(&p, &key, &element))  …
+ */
+static inline bool value_next(const char **p, struct value *element)
+{
+	if (**p == ',')
+		++*p;
+	if (**p == ']' || **p == '}')
+		return false;
+	*element = value_take(p);
+	return true;
+}
+
+static inline bool value_next_member(const char **p, struct value *key, struct value *element)
+{
+	if (!value_next(p, key))
+		return false;
+	++*p; /* ':' */
+	*element = value_take(p);
+	return true;
+}
+
+size_t value_count(const struct value *container);
+/* False: no such member or element; negative indexes count from the end. */
+bool value_member(const struct value *object, const char *key, size_t length, struct value *found);
+bool value_element(const struct value *array, long index, struct value *found);
+
+/* ---- making ---- */
+
+struct value value_constant(enum json_kind kind); /* null, false, true */
+static inline struct value value_bool(bool truth)
+{
+	return value_constant(truth ? JSON_TRUE : JSON_FALSE);
+}
+struct value value_number(double number);
+/* Of a text in the arena. */
+struct value value_copy(struct arena *arena, const char *text, size_t length);
+/* A string of bytes, which are UTF-8. */
+struct value value_string(struct arena *arena, const char *bytes, size_t length);
+
+static inline bool value_truth(const struct value *value)
+{
+	return value->kind != JSON_NULL && value->kind != JSON_FALSE;
+}
+
+/* Appends the text. */
+void value_add(struct text *text, const struct value *value);
+
+/* A number's double. */
+double value_double(const struct value *value);
+
+static inline bool value_escaped(const struct value *string)
+{
+	return memchr(string->at, '\\', string->length);
+}
+/* The bytes of a string: in its own text, or, if that has escapes, in the arena. */
+const char *value_bytes(struct arena *arena, const struct value *string, size_t *length);
+
+/* jq's order: null, false, true, numbers, strings, arrays, objects. */
+int value_compare(struct arena *arena, const struct value *left, const struct value *right);
+bool value_equal(struct arena *arena, const struct value *left, const struct value *right);
+
+/* ---- numbers (number.c) ---- */
+
+enum { NUMBER_TEXT = 40 };
+/* As jq prints a double that is finite, and normal or zero (it prints others in its own ways); returns its length. */
+size_t number_text(char text[NUMBER_TEXT], double number);
+
+/* ---- canonical (canonical.c) ---- */
+
+/*
+ * Appends a valid JSON text as jq prints it. doubles: jq 1.6, which prints every number as the double it is. There is no key
+ * twice, and no number that flags JSON_RENUMBER_EXACT unless doubles. False: there is a number that only jq knows to print.
+ */
+bool value_add_canonical(struct text *text, const char *json, size_t length, bool doubles);
+
+#endif

@@ -87,6 +87,7 @@ void items_free(struct items *items)
 		free(items->steps[i].key);
 	free(items->steps);
 	text_free(&items->part);
+	text_free(&items->envelope);
 	*items = (struct items){0};
 }
 
@@ -155,6 +156,18 @@ static void value_done(struct items *items)
 		items->state = AT_END;
 	else
 		items->state = items->objects[items->depth - 1] ? AT_MEMBER_END : AT_ITEM_END;
+}
+
+/* These bytes are around the elements. */
+static void keep_envelope(struct items *items, const char *from, const char *to)
+{
+	if (items->envelope_limit == 0)
+		return;
+	items->envelope_length += (size_t)(to - from);
+	if (items->envelope_length <= items->envelope_limit)
+		text_add(&items->envelope, from, (size_t)(to - from));
+	else
+		text_free(&items->envelope);
 }
 
 /* A value begins: finds out whether the path leads to it. False: it does, and it is no array. */
@@ -238,6 +251,7 @@ static const char *scalar(struct items *items, const char *at, const char *end)
 	if (items->token.error)
 		return wrong(items, items->token.error, at);
 	keep_key(items, start, at);
+	keep_envelope(items, start, at);
 	if (items->token.done && items->key)
 		return key_done(items, at);
 	if (items->token.done)
@@ -296,6 +310,8 @@ static const char *structure(struct items *items, const char *at, const char *en
 	while (at < end && items->mode == structure && !items->stopped) {
 		enum token token = tokens[(unsigned char)*at];
 		enum action action = grammar[items->state].actions[token];
+		bool inside = items->array > 0;
+		const char *start = at;
 
 		if (token == SPACE) {
 			at++;
@@ -308,6 +324,8 @@ static const char *structure(struct items *items, const char *at, const char *en
 		} else {
 			at = act(items, action, token, at);
 		}
+		if (!inside || items->array == 0)
+			keep_envelope(items, start, at);
 	}
 	return at;
 }

@@ -13,6 +13,9 @@
  *
  * A key of the path that comes twice in its object is an error, since the elements behind the first one are gone already
  * (json.h would take the last). A byte order mark before the text is skipped.
+ *
+ * Who wants what is around the elements as well, the envelope, sets envelope_limit after items_init: after items_end the text of it is
+ * the whole with an empty array in place of the one that was cut.
  */
 #ifndef PYPE_ITEMS_H
 #define PYPE_ITEMS_H
@@ -40,6 +43,9 @@ struct items {
 	const char *error; /* what is wrong, or NULL */
 	uint64_t at; /* where: bytes since the beginning */
 	bool astray; /* that is not the syntax: the path leads to no array, or to more than one */
+	size_t envelope_limit; /* the caller's: the longest envelope to keep; 0: none is kept */
+	struct text envelope; /* so far; empty if it is longer than the limit */
+	size_t envelope_length; /* what it has, or would have */
 
 	/* private */
 	items_found *found;

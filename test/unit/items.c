@@ -107,6 +107,29 @@ static void check_stop(struct tap *tap)
 	text_free(&seen.elements);
 }
 
+/* The envelope, however the text is cut. */
+static void check_envelope(struct tap *tap, const char *path, const char *text, size_t limit, const char *expected)
+{
+	size_t length = strlen(text);
+	bool same = true;
+
+	for (size_t size = 1; size <= length; size++) {
+		struct seen seen = {0};
+		struct items items;
+		const char *mistake;
+
+		items_init(&items, path, LIMIT, found, &seen, &mistake);
+		items.envelope_limit = limit;
+		for (size_t at = 0; at < length; at += size)
+			items_add(&items, text + at, size < length - at ? size : length - at);
+		same = same && items_end(&items) && items.envelope.length == strlen(expected) &&
+		       memcmp(items.envelope.length ? items.envelope.data : "", expected, strlen(expected)) == 0;
+		items_free(&items);
+		text_free(&seen.elements);
+	}
+	tap_ok(tap, same, "the envelope of %s", text);
+}
+
 /* With a path that leads nowhere all of the text is around the elements. */
 static void check_mutations(struct tap *tap)
 {
@@ -170,6 +193,13 @@ int main(void)
 	check(&tap, ".",
 	      "[\"12345678901234567\",\"123456789012345678\",\"1234567890123456789\",\"12345678901234567890\"]",
 	      "\"12345678901234567\"|\"123456789012345678\"|<21>|<22>| ok 4");
+
+	check_envelope(&tap, ".", "[1,2]", 100, "[]");
+	check_envelope(&tap, ".a.b", "\xef\xbb\xbf{\"a\" : {\"b\": [ 1 , [2], {\"b\":[3]}\n]}, \"next\": \"x]\"}", 100,
+	               "{\"a\" : {\"b\": []}, \"next\": \"x]\"}");
+	check_envelope(&tap, ".[1]", "[[9],[1,2,3],[-1.5],true]", 100, "[[9],[],[-1.5],true]");
+	check_envelope(&tap, ".a", "{\"a\":[1,2,3,4,5,6,7,8,9,10,11,12,13],\"n\":1}", 14, "{\"a\":[],\"n\":1}");
+	check_envelope(&tap, ".a", "{\"a\":[1],\"n\":1}", 13, "");
 
 	/* Elements are only cut: the caller finds out. */
 	check(&tap, ".", "[01,nul,{\"a\" 1},\"\x01\",+1,.5]", "01|nul|{\"a\" 1}|\"\x01\"|+1|.5| ok 6");

@@ -11,6 +11,7 @@
 
 enum {
 	BUFFER = 64 * 1024, /* the largest piece of a body */
+	KEPT = 256, /* connections without a request, at most; libcurl's own limit sinks when requests end */
 	HEADERS_LIMIT = 256 * 1024, /* of all headers of a transfer; libcurl 7.88 has no limit and keeps them */
 };
 
@@ -40,6 +41,7 @@ struct http_transfer {
 	struct ev_timer timer; /* the end of the time to connect, then that of the whole */
 	int64_t start; /* by our_time */
 	size_t header_bytes;
+	struct text header_lines; /* of the last answer */
 	bool answered; /* response is filled in */
 	struct http_response response;
 	struct text error;
@@ -66,6 +68,7 @@ static void transfer_free(struct http_transfer *transfer)
 	if (transfer->next)
 		transfer->next->link = transfer->link;
 	text_free(&transfer->error);
+	text_free(&transfer->header_lines);
 	free(transfer);
 }
 
@@ -111,6 +114,8 @@ static void read_headers(struct http_transfer *transfer)
 	response->retry_after = retry_after(http_header(transfer, "Retry-After", 0), response->date);
 	response->type = http_header(transfer, "Content-Type", 0);
 	response->etag = http_header(transfer, "ETag", 0);
+	response->headers = transfer->header_lines.data;
+	curl_easy_getinfo(transfer->easy, CURLINFO_EFFECTIVE_URL, &response->url);
 	transfer->answered = true;
 }
 
@@ -138,6 +143,7 @@ static void finish(struct http_transfer *transfer, CURLcode code)
 	explain(transfer, code);
 	if (!transfer->answered)
 		read_headers(transfer);
+	transfer->response.headers = transfer->header_lines.data;
 	ev_timer_stop(http->loop, &transfer->timer);
 	if (http->cookies)
 		http_cookies_save(http->cookies);
@@ -275,10 +281,13 @@ static size_t take_header(char *bytes, size_t size, size_t count, void *context)
 {
 	struct http_transfer *transfer = context;
 
-	(void)bytes;
 	transfer->header_bytes += size * count;
-	if (transfer->header_bytes <= HEADERS_LIMIT)
+	if (transfer->header_bytes <= HEADERS_LIMIT) {
+		if (size * count > 5 && memcmp(bytes, "HTTP/", 5) == 0)
+			text_clear(&transfer->header_lines);
+		text_add(&transfer->header_lines, bytes, size * count);
 		return size * count;
+	}
 	transfer->response.failure = HTTP_GARBAGE;
 	text_addf(&transfer->error, "more than %dk of headers", HEADERS_LIMIT / 1024);
 	return 0;
@@ -388,6 +397,7 @@ struct http *http_new(struct ev_loop *loop, const struct http_settings *settings
 		http->cookies = http_cookies_open(settings->cookies);
 	ev_init(&http->timer, timer_due);
 	http->timer.data = http;
+	curl_multi_setopt(http->multi, CURLMOPT_MAXCONNECTS, (long)KEPT);
 	curl_multi_setopt(http->multi, CURLMOPT_SOCKETFUNCTION, watch_socket);
 	curl_multi_setopt(http->multi, CURLMOPT_SOCKETDATA, http);
 	curl_multi_setopt(http->multi, CURLMOPT_TIMERFUNCTION, set_timer);

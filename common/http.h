@@ -24,6 +24,8 @@ struct http_response {
 	int64_t date; /* Unix time in nanoseconds of the header Date; -1: none */
 	int64_t retry_after; /* nanoseconds from the answer on, by the header Retry-After (RFC 9110 10.2.3); -1: none */
 	const char *type, *etag; /* headers, or NULL; valid in the callback */
+	const char *headers; /* all of them (http_headers.h); valid in the callback */
+	const char *url; /* that answered, behind redirects; valid in the callback */
 	uint64_t received; /* bytes of the body so far, uncompressed */
 	enum http_failure failure;
 	const char *error; /* one line that says what failed; "" if nothing did */

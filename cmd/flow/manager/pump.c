@@ -140,8 +140,10 @@ bool pump_feed(struct port *port)
 		close_input(port);
 		return moved;
 	}
-	return moved ||
-	       (port->fed == ring_head(port->in) && !ended && !ring_wait_reader(port->in, port->plan->slot, port->fed));
+	if (moved || ended || port->fed < head)
+		return moved;
+	/* What has come since the look at head is not slept over: nobody would ring for it. */
+	return port->fed < ring_head(port->in) || !ring_wait_reader(port->in, port->plan->slot, port->fed);
 }
 
 /* Taking. */

@@ -321,22 +321,29 @@ static void forget(struct line_writer *writer, size_t length)
 	writer->whole -= length;
 }
 
+int line_writer_settle(struct line_writer *writer)
+{
+	size_t boundary = writer->boundary;
+	int result;
+
+	if (boundary == 0) {
+		keeper_mark(writer->keeper);
+		return 0;
+	}
+	result = keeper_put(writer->keeper, writer->buffer, boundary, writer->boundary_lines - writer->put_lines, true);
+	writer->put_lines = writer->boundary_lines;
+	writer->boundary = 0;
+	forget(writer, boundary);
+	return result;
+}
+
 /* Hands a keeper's lines over: those up to the boundary; then those behind it, if there were none before it or all are to go. */
 static int put(struct line_writer *writer, bool all)
 {
 	size_t boundary = writer->boundary;
-	int result = 0;
+	int result = line_writer_settle(writer);
 
-	if (boundary == 0) {
-		keeper_mark(writer->keeper);
-	} else {
-		result = keeper_put(writer->keeper, writer->buffer, boundary,
-		                    writer->boundary_lines - writer->put_lines, true);
-		writer->put_lines = writer->boundary_lines;
-		writer->boundary = 0;
-		forget(writer, boundary);
-	}
-	if (result == 0 && (all || boundary == 0) && writer->whole > 0) {
+	if (result == 0 && (all || (boundary == 0 && !writer->patient)) && writer->whole > 0) {
 		result = keeper_put(writer->keeper, writer->buffer, writer->whole, writer->lines - writer->put_lines,
 		                    false);
 		writer->put_lines = writer->lines;

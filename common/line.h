@@ -89,6 +89,8 @@ struct line_writer {
 	uint64_t written; /* bytes handed to the kernel */
 	uint64_t lines; /* ended so far */
 
+	bool patient; /* of a keeper: what is behind the boundary is not written before a flush */
+
 	/* private */
 	struct keeper *keeper; /* NULL: it writes to fd */
 	char *buffer;
@@ -119,6 +121,8 @@ int line_writer_end_raw(struct line_writer *writer);
 int line_writer_end_whole(struct line_writer *writer);
 /* Writes all whole lines. 0, or -1: errno. */
 int line_writer_flush(struct line_writer *writer);
+/* With a keeper: writes what is before the boundary, and with it the keeper's `next`. */
+int line_writer_settle(struct line_writer *writer);
 
 /* For keepers: all that was written belongs to events that are handled; the keeper's `next` says how far that is. */
 static inline void line_writer_boundary(struct line_writer *writer)

@@ -34,6 +34,8 @@ void source_open(struct source *source)
 	keeper_open(&source->keeper, false, true);
 	if (source->keeper.page) {
 		line_writer_keep(&source->out, &source->keeper);
+		/* Not even a large event goes out before its cursor is known: a successor may come to events in another order. */
+		source->out.patient = true;
 		source->events = source->out.lines = source->out.put_lines = source->keeper.mark.results;
 		source->bad = source->keeper.mark.bad;
 	} else {
@@ -44,6 +46,11 @@ void source_open(struct source *source)
 		text_add_string(&source->head, ",\"source\":");
 		json_add_string(&source->head, name, strlen(name));
 	}
+}
+
+bool source_keeps(const struct source *source)
+{
+	return source->keeper.page != NULL;
 }
 
 const void *source_resumed(const struct source *source, size_t *length)
@@ -75,6 +82,12 @@ static void set_time(struct source *source, int64_t time)
 		return;
 	source->time = time;
 	source->digits = unit_time_text(source->seconds, time - time % UNIT_US);
+}
+
+void source_settle(struct source *source)
+{
+	if (source->keeper.page)
+		output_check(line_writer_settle(&source->out));
 }
 
 static void add_string(struct line_writer *out, const char *string)

@@ -55,6 +55,8 @@ const struct option *source_options(struct source *source);
 /* Writes standard output from here on; also signals_init. */
 void source_open(struct source *source);
 
+/* True under a runner that keeps its cursor. */
+bool source_keeps(const struct source *source);
 /* The cursor that the predecessor left with the output it got out, or NULL: there is none. Valid until the first source_event. */
 const void *source_resumed(const struct source *source, size_t *length);
 /*
@@ -62,6 +64,9 @@ const void *source_resumed(const struct source *source, size_t *length);
  * each event goes on exactly; one that says so after several may emit those again.
  */
 void source_cursor(struct source *source, const void *bytes, size_t length);
+
+/* Under a runner that keeps the cursor: writes the events that the newest cursor covers, and not those after it. */
+void source_settle(struct source *source);
 
 /*
  * Writes one event. name is written as it is: it must not hold what JSON escapes. time is Unix time in nanoseconds, of which

@@ -131,7 +131,7 @@ status_of() {
         pype) allowed='ev yaml-0' ;;
         pype-jq) allowed='jq' ;;
         pype-replay) allowed='z' ;;
-        pype-rest) allowed='curl crypto ev' ;;
+        pype-rest) allowed='curl crypto ev jq' ;;
         pype-listen) allowed='microhttpd ev crypto' ;;
         pype-tail) allowed='pcre2-8 z' ;;
         pype-serve) allowed='microhttpd ev' ;;

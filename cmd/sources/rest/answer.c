@@ -24,50 +24,23 @@ static int64_t event_time(const struct http_response *response)
 	return response->date >= 0 ? response->date : now - now % UNIT_US;
 }
 
-static void add_member(struct text *line, const char *name, const char *value)
+/* The cursor of an event's data, into answer->scratch. False: it has none. */
+static bool find_cursor(struct answer *answer, const char *json, size_t length)
 {
-	if (!value)
-		return;
-	text_addf(line, "\"%s\":", name);
-	json_add_string(line, value, strlen(value));
-	text_add_char(line, ',');
-}
+	static const char *const values[] = {"0", "0", "{}"};
+	struct poll *poll = answer->poll;
+	struct text *found = &answer->scratch;
+	enum expression_result kind;
 
-/* The URL without name and password. */
-static void add_url(struct text *line, const char *url)
-{
-	const char *authority = strstr(url, "://") + 3;
-	const char *at = memrchr(authority, '@', strcspn(authority, "/?#"));
-	struct text plain = {0};
-
-	text_add(&plain, url, (size_t)(authority - url));
-	text_add_string(&plain, at ? at + 1 : authority);
-	add_member(line, "url", plain.data);
-	text_free(&plain);
-}
-
-/* Puts the data into answer->line: a valid text in one line, with --meta in an object that says where it is from. */
-static void add_data(struct answer *answer, const char *json, size_t length, bool spaced)
-{
-	const struct http_response *response = answer->response;
-	struct text *line = &answer->line;
-	bool meta = answer->poll->rest->meta;
-
-	text_clear(line);
-	if (meta) {
-		text_add_char(line, '{');
-		add_url(line, answer->poll->url);
-		text_addf(line, "\"status\":%d,", response->status);
-		add_member(line, "type", response->type);
-		add_member(line, "etag", response->etag);
-		text_add_string(line, "\"body\":");
-	}
-	if (spaced)
-		json_add_compact(line, json, length);
-	else
-		text_add(line, json, length);
-	if (meta)
-		text_add_char(line, '}');
+	if (!poll->rest->cursor_program)
+		return false;
+	kind = expression_run(poll->rest->cursor_program, json, length, values, found);
+	if (kind == EXPRESSION_VALUE && !pages_mistake(found->data))
+		return true;
+	if (kind != EXPRESSION_NOTHING && message_pass(&poll->no_cursor))
+		message_warning("'%s': --cursor %s", poll->shown,
+		                kind == EXPRESSION_ERROR ? found->data : pages_mistake(found->data));
+	return false;
 }
 
 /* One event of bytes with JSON_PADDING behind them. False: they are not JSON, and result says why. */
@@ -79,17 +52,17 @@ static bool emit(struct answer *answer, const char *bytes, size_t length, struct
 
 	if (!json_scan(bytes, length, NULL, NULL, JSON_FACTS, result))
 		return false;
-	add_data(answer, bytes + result->start, result->end - result->start, result->flags & JSON_SPACED);
+	meta_data(answer, bytes + result->start, result->end - result->start, result->flags & JSON_SPACED);
 	if (!source_event(source, poll->name, event_time(answer->response), answer->line.data, answer->line.length))
 		source_bad(source, bytes, length, "'%s': event longer than %s (--max-line)", poll->shown,
 		           unit_size_text(limit, source->max_line));
+	if (find_cursor(answer, bytes + result->start, result->end - result->start))
+		place_see(&poll->place, answer->scratch.data, poll->rest->cursor_take);
 	return true;
 }
 
-/* items_found: an element, or one that is too long to be held. */
-static bool take_element(void *context, const char *bytes, size_t length)
+static void emit_element(struct answer *answer, const char *bytes, size_t length)
 {
-	struct answer *answer = context;
 	struct poll *poll = answer->poll;
 	struct source *source = &poll->rest->source;
 	unsigned long long number = answer->items.count;
@@ -102,6 +75,30 @@ static bool take_element(void *context, const char *bytes, size_t length)
 	else if (!emit(answer, bytes, length, &result))
 		source_bad(source, bytes, length, "'%s': element %llu is not JSON: %s at byte %zu", poll->shown, number,
 		           result.error, result.at + 1);
+}
+
+/*
+ * items_found: an element, or one that is too long to be held. Those that are events since a try before are passed over, if
+ * they are still the same.
+ */
+static bool take_element(void *context, const char *bytes, size_t length)
+{
+	struct answer *answer = context;
+	struct poll *poll = answer->poll;
+	struct place *place = &poll->place;
+	int64_t number = (int64_t)answer->items.count;
+
+	answer->hash = place_hash(answer->hash, bytes, bytes ? length : 0);
+	if (number <= place->elements) {
+		answer->changed = number == place->elements && answer->hash != place->hash;
+		return !answer->changed;
+	}
+	emit_element(answer, bytes, length);
+	if (!poll->rest->overlap) {
+		place->elements = number;
+		place->hash = answer->hash;
+		places_note(poll, false);
+	}
 	return true;
 }
 
@@ -109,18 +106,28 @@ void answer_init(struct answer *answer, struct poll *poll)
 {
 	const char *mistake;
 
-	*answer = (struct answer){.poll = poll};
+	*answer = (struct answer){
+		.poll = poll,
+		.begun = moment_now(),
+		.asked = moment_unix(),
+		.scheduled = poll->place.scheduled,
+	};
 	if (poll->rest->items)
 		items_init(&answer->items, poll->rest->items, poll->rest->source.max_line, take_element, answer,
 		           &mistake);
+	if (poll->rest->next_program || poll->rest->until_program)
+		answer->items.envelope_limit = poll->rest->source.max_line;
+	request_init(&answer->request, poll);
 }
 
 void answer_free(struct answer *answer)
 {
 	if (answer->poll->rest->items)
 		items_free(&answer->items);
+	request_free(&answer->request);
 	text_free(&answer->body);
 	text_free(&answer->line);
+	text_free(&answer->scratch);
 }
 
 bool answer_piece(void *context, const struct http_response *response, const char *bytes, size_t length)
@@ -230,12 +237,19 @@ static enum verdict take_body(struct answer *answer, struct text *reason)
 	struct poll *poll = answer->poll;
 	struct text *body = &answer->body;
 	struct json_result result;
+	uint64_t hash;
 	size_t mark;
 
 	json_pad(body);
+	hash = place_hash(0, body->data, body->length);
+	if (!poll->rest->overlap && poll->place.elements > 0 && poll->place.hash == hash)
+		return ANSWER_GOOD; /* it is an event since a try before, which did not find the next page */
 	mark = body->length >= 3 && memcmp(body->data, "\xef\xbb\xbf", 3) == 0 ? 3 : 0;
-	if (emit(answer, body->data + mark, body->length - mark, &result))
+	if (emit(answer, body->data + mark, body->length - mark, &result)) {
+		poll->place.elements = 1;
+		poll->place.hash = hash;
 		return ANSWER_GOOD;
+	}
 	text_addf(reason, "the body is not JSON: %s at byte %zu", result.error, mark + result.at + 1);
 	if (answer->response->type && strncmp(answer->response->type, "application/json", 16) != 0)
 		text_addf(reason, ", the server calls it '%s'", answer->response->type);
@@ -250,6 +264,10 @@ enum verdict answer_end(struct answer *answer, const struct http_response *respo
 	enum verdict verdict = ANSWER_GOOD;
 
 	answer->response = response;
+	if (answer->changed)
+		return ANSWER_CHANGED;
+	if (response->failure == HTTP_OK && response->status == 304 && answer->request.asks_if)
+		return ANSWER_UNCHANGED;
 	if ((came || response->failure == HTTP_TOO_LARGE) && verdict_of(answer, response->status) != HTTP_STATUS_GOOD)
 		verdict = refused(answer, reason);
 	else if (response->failure != HTTP_OK)
@@ -260,5 +278,7 @@ enum verdict answer_end(struct answer *answer, const struct http_response *respo
 		verdict = take_body(answer, reason);
 	else if (!items_end(&answer->items))
 		verdict = broken(answer, reason);
+	else if (!rest->overlap && (int64_t)answer->items.count < answer->poll->place.elements)
+		verdict = ANSWER_CHANGED;
 	return verdict;
 }

@@ -60,7 +60,8 @@ bool place_file_open(struct place_file *place, const char *path, const char *con
 	if (held && !parse(place, &content, numbers))
 		die("the state file '%s' does not hold a place of this program; to begin anew, remove it", path);
 	text_free(&content);
-	place->saved = moment_now();
+	/* Who begins is to have a place as soon as there is one: before the first save there is nothing to go on from. */
+	place->saved = moment_now() - (held ? 0 : 2 * UNIT_S);
 	return held;
 }
 

@@ -27,6 +27,7 @@ operands() {
     case $1 in
     pype-csv) echo name ;;
     pype-jq) echo . ;;
+    pype-replay) echo --speed max --time .when ;;
     pype-serve) echo --listen 127.0.0.1:0 ;;
     esac
 }

@@ -1,0 +1,32 @@
+/*
+ * outbox: bytes that are to go out on a connection (connection.h), in the order they were put there.
+ */
+#ifndef PYPE_OUTBOX_H
+#define PYPE_OUTBOX_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "common/connection.h"
+#include "common/text.h"
+
+enum { OUTBOX_CHUNK = 16 * 1024 }; /* a TLS record */
+
+struct outbox {
+	struct text text; /* what is appended here goes out; only the end of it may be touched */
+	bool deaf; /* the other side takes nothing any more: what is put here is for nothing */
+
+	/* private */
+	size_t at; /* bytes of text that are in the chunk or gone */
+	size_t chunk_at, chunk_length;
+	char chunk[OUTBOX_CHUNK]; /* on its way: stays where it is until it is gone, see connection_write */
+};
+
+void outbox_init(struct outbox *outbox);
+void outbox_free(struct outbox *outbox);
+/* Bytes that are not with the kernel yet. */
+size_t outbox_queued(const struct outbox *outbox);
+/* Writes what the connection takes now. */
+void outbox_write(struct outbox *outbox, struct connection *connection);
+
+#endif

@@ -15,6 +15,7 @@
 #include "common/outbox.h"
 #include "common/text.h"
 #include "common/unit.h"
+#include "common/vigil.h"
 
 enum {
 	IN = 64 * 1024,
@@ -50,7 +51,8 @@ struct websocket {
 	bool paused, listens; /* listens: LEAVING until the other side closes */
 
 	struct ev_timer timer;
-	int64_t last_in, last_message, pinged, murmured, closing; /* monotonic; 0: not */
+	struct vigil vigil;
+	int64_t murmured, closing; /* monotonic */
 
 	struct websocket_end end;
 	struct text error, reason;
@@ -163,40 +165,15 @@ static void watch(struct websocket *socket)
 
 /* ---- time ---- */
 
-/* How long something has to come within after a ping. */
-static int64_t pong_limit(const struct websocket_request *request)
-{
-	return request->pong ? request->pong : request->ping;
-}
-
 /* Sets the timer to the earliest moment at which something may have to be done; looks at all when it comes. */
 static void arm(struct websocket *socket)
 {
-	const struct websocket_request *request = socket->request;
 	int64_t due = INT64_MAX, now = moment_now();
-#define EARLIER(limit, when) due = (limit) && (when) < due ? (when) : due
 
-	switch (socket->state) {
-	case OPEN:
-		if (socket->paused) {
-			due = socket->murmured + murmur;
-			break;
-		}
-		EARLIER(request->idle, socket->last_message + request->idle);
-		if (socket->pinged)
-			EARLIER(true, socket->pinged + pong_limit(request));
-		else
-			EARLIER(request->ping, socket->last_in + request->ping);
-		break;
-	case CLOSING:
-	case LEAVING:
+	if (socket->state == OPEN)
+		due = socket->paused ? socket->murmured + murmur : vigil_due(&socket->vigil);
+	else if (socket->state == CLOSING || socket->state == LEAVING)
 		due = socket->closing + (socket->listens ? patience : farewell);
-		break;
-	case CONNECTING: /* opening.h has time limits of its own */
-	case DEAD:
-		break;
-	}
-#undef EARLIER
 	ev_timer_stop(socket->loop, &socket->timer);
 	if (due == INT64_MAX)
 		return;
@@ -215,31 +192,25 @@ static void be_closing(struct websocket *socket, enum state state)
 	arm(socket);
 }
 
-/* Nothing has come, or no message, for too long: a word of farewell if the connection takes it, and that is it. */
-static void give_up(struct websocket *socket)
-{
-	socket->end.ours = true;
-	add_close(socket, WEBSOCKET_AWAY, "");
-	write_on(socket);
-	finish(socket);
-}
-
 static void look_at_time(struct websocket *socket)
 {
-	const struct websocket_request *request = socket->request;
-	int64_t now = moment_now();
+	struct vigil *vigil = &socket->vigil;
+	enum vigil_call call = vigil_look(vigil, moment_now());
 	char limit[UNIT_TEXT_MAX];
 
-	if (request->idle && now >= socket->last_message + request->idle) {
-		note(socket, WEBSOCKET_TIMEOUT, "no message for %s", unit_duration_text(limit, request->idle));
-		give_up(socket);
-	} else if (socket->pinged && now >= socket->pinged + pong_limit(request)) {
-		note(socket, WEBSOCKET_TIMEOUT, "no answer to a ping for %s",
-		     unit_duration_text(limit, pong_limit(request)));
-		give_up(socket);
-	} else if (request->ping && !socket->pinged && now >= socket->last_in + request->ping) {
+	if (call == VIGIL_ASK)
 		add_frame(socket, FRAMES_OP_PING, "", 0);
-		socket->pinged = now;
+	if (call == VIGIL_IDLE)
+		note(socket, WEBSOCKET_TIMEOUT, "no message for %s", unit_duration_text(limit, vigil->idle));
+	if (call == VIGIL_MUTE)
+		note(socket, WEBSOCKET_TIMEOUT, "no answer to a ping for %s",
+		     unit_duration_text(limit, vigil_pong(vigil)));
+	if (call == VIGIL_IDLE || call == VIGIL_MUTE) {
+		/* A word of farewell if the connection takes it, and that is it. */
+		socket->end.ours = true;
+		add_close(socket, WEBSOCKET_AWAY, "");
+		write_on(socket);
+		finish(socket);
 	}
 }
 
@@ -304,16 +275,16 @@ static void take_close(struct websocket *socket, const struct frame *frame)
 /* RFC 6455 7.1.7: it is told, and nothing that it says any more is looked at. */
 static void take_mistake(struct websocket *socket, const struct frame *frame)
 {
-	if (socket->state == CLOSING) {
-		note(socket, WEBSOCKET_BROKEN, "the server sent %s", frame->bytes);
-		socket->end.code = frame->code;
+	bool said = socket->state == CLOSING;
+
+	note(socket, WEBSOCKET_BROKEN, "the server sent %s", frame->bytes);
+	text_add_string(&socket->reason, frame->bytes);
+	socket->end.code = frame->code;
+	socket->end.ours = true;
+	if (said) {
 		finish(socket);
 		return;
 	}
-	socket->end.code = frame->code;
-	socket->end.ours = true;
-	text_add_string(&socket->reason, frame->bytes);
-	note(socket, WEBSOCKET_BROKEN, "the server sent %s", frame->bytes);
 	add_close(socket, frame->code, frame->bytes);
 	socket->listens = true;
 	be_closing(socket, LEAVING);
@@ -326,7 +297,7 @@ static void take_frame(struct websocket *socket, const struct frame *frame)
 	switch (frame->kind) {
 	case FRAMES_TEXT:
 	case FRAMES_BINARY:
-		socket->last_message = socket->last_in;
+		socket->vigil.message = socket->vigil.heard;
 		request->message(request->context, frame->kind == FRAMES_TEXT, frame->bytes, frame->length);
 		break;
 	case FRAMES_PING:
@@ -392,8 +363,7 @@ static void read_on(struct websocket *socket)
 		}
 		turn += (size_t)n;
 		/* Clocks are slow: once for all that came in one go. */
-		socket->last_in = moment_now();
-		socket->pinged = 0;
+		vigil_heard(&socket->vigil, moment_now());
 		if (socket->state != LEAVING)
 			frames_input(socket->frames, socket->in, (size_t)n);
 	}
@@ -453,7 +423,8 @@ static void opened(void *context, const struct opening_result *result)
 	socket->frames = frames_new(request->max_message, result->agreed->compressed ? &result->agreed->terms : NULL);
 	socket->state = OPEN;
 	socket->end.opened = true;
-	socket->last_in = socket->last_message = moment_now();
+	socket->vigil = (struct vigil){.ping = request->ping, .pong = request->pong, .idle = request->idle};
+	vigil_start(&socket->vigil, moment_now());
 	opening = (struct websocket_opening){result->agreed->protocol, result->agreed->compressed, result->head};
 	request->opened(request->context, &opening);
 	/* What came with the answer is taken in the next round, as if it had come then. */
@@ -510,8 +481,7 @@ void websocket_pause(struct websocket *socket, bool paused)
 	if (paused) {
 		socket->murmured = moment_now();
 	} else {
-		socket->last_in = socket->last_message = moment_now();
-		socket->pinged = 0;
+		vigil_start(&socket->vigil, moment_now());
 		/* There may be a message that has been read already. */
 		connection_again(socket->connection);
 	}

@@ -149,6 +149,19 @@ static char *as_http(const char *url)
 	return xstrdup(url);
 }
 
+const char *opening_url(const char *given, char **url, char **shown)
+{
+	char *http = as_http(given), *plain = NULL;
+	const char *mistake = http_url(http, url, &plain);
+
+	free(http);
+	if (mistake)
+		return strcmp(mistake, "neither http nor https") == 0 ? "neither ws nor wss" : mistake;
+	*shown = text_format("ws%s", plain + strlen("http"));
+	free(plain);
+	return NULL;
+}
+
 /* Where the Location leads from here. NULL: nowhere. */
 static char *resolve(const char *url, const char *location)
 {
@@ -377,7 +390,7 @@ struct opening *opening_start(struct ev_loop *loop, const struct opening_request
                               void (*done)(void *context, const struct opening_result *result), void *context)
 {
 	struct opening *opening = xcalloc(1, sizeof(*opening));
-	char *given = as_http(request->url), *shown = NULL;
+	char *shown = NULL;
 
 	opening->loop = loop;
 	opening->request = request;
@@ -387,10 +400,9 @@ struct opening *opening_start(struct ev_loop *loop, const struct opening_request
 	                                    .headers = request->headers,
 	                                    .protocols = request->protocols,
 	                                    .compression = request->compression};
-	if (http_url(given, &opening->url, &shown))
+	if (opening_url(request->url, &opening->url, &shown))
 		opening->url = NULL;
 	free(shown);
-	free(given);
 	opening->origin = opening->url ? origin_of(opening->url) : NULL;
 	ev_init(&opening->timer, timer_due);
 	opening->timer.data = opening;

@@ -13,6 +13,12 @@
 #include "common/connection.h"
 #include "common/upgrade.h"
 
+/*
+ * As http_url (http_settings.h) for the URLs of WebSockets: "ws://" may be missing, http and https mean the same as ws and wss;
+ * url is for libcurl, shown begins with ws or wss.
+ */
+const char *opening_url(const char *given, char **url, char **shown);
+
 enum { OPENING_REST = 16 * 1024 };
 
 /* Borrowed until done has been called. */

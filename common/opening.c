@@ -294,11 +294,28 @@ static void ask(struct opening *opening)
 	connection_watch(opening->connection, EV_READ | (opening->asked < opening->question.length ? EV_WRITE : 0));
 }
 
+/* What has come of the answer. True: it is judged, or no good. */
+static bool look(struct opening *opening)
+{
+	struct text *head = &opening->head;
+	ssize_t length = upgrade_head(head->data, head->length);
+
+	/* 1xx but 101 come before the answer itself. */
+	while (length > 0 && upgrade_status(head->data) / 100 == 1 && upgrade_status(head->data) != 101) {
+		text_drop(head, (size_t)length);
+		length = upgrade_head(head->data, head->length);
+	}
+	if (length > 0)
+		judge(opening, (size_t)length);
+	else if (length < 0)
+		failed(opening, OPENING_UNREACHABLE, "the answer is not HTTP");
+	return length != 0;
+}
+
 static void listen_on(struct opening *opening)
 {
 	for (;;) {
 		ssize_t n;
-		ssize_t length;
 
 		text_reserve(&opening->head, OPENING_REST);
 		n = connection_read(opening->connection, opening->head.data + opening->head.length, OPENING_REST);
@@ -316,20 +333,8 @@ static void listen_on(struct opening *opening)
 		}
 		opening->head.length += (size_t)n;
 		opening->head.data[opening->head.length] = '\0';
-		length = upgrade_head(opening->head.data, opening->head.length);
-		if (length < 0) {
-			failed(opening, OPENING_UNREACHABLE, "the answer is not HTTP");
+		if (look(opening))
 			return;
-		}
-		/* 1xx but 101 come before the answer itself. */
-		if (length > 0 && upgrade_status(opening->head.data) / 100 == 1 &&
-		    upgrade_status(opening->head.data) != 101) {
-			text_drop(&opening->head, (size_t)length);
-			length = 0;
-		} else if (length > 0) {
-			judge(opening, (size_t)length);
-			return;
-		}
 	}
 }
 

@@ -262,6 +262,14 @@ static bool is_ignored(const struct tool *tool, const struct content *content)
 	return false;
 }
 
+/* No message is wanted any more; but what comes before a server closes, after the last line of ours, may be the answer to it. */
+static bool is_over(const struct tool *tool)
+{
+	if (tool->count > 0 && tool->place.messages >= tool->count)
+		return true;
+	return tool->ending && !(tool->close_on_eof && tool->input_ended);
+}
+
 /* websocket_request's message. */
 static void message(void *context, bool text, const char *bytes, size_t length)
 {
@@ -270,7 +278,7 @@ static void message(void *context, bool text, const char *bytes, size_t length)
 	struct content content;
 	int64_t now = moment_unix();
 
-	if (tool->ending)
+	if (is_over(tool))
 		return;
 	if (content_make(tool, text, bytes, length, &content) && !is_ignored(tool, &content)) {
 		if (source_event(source, tool->name, now, content.data, content.data_length)) {

@@ -348,6 +348,7 @@ static void read_on(struct websocket *socket)
 	size_t turn = 0;
 
 	while (turn < TURN) {
+		bool answered;
 		ssize_t n;
 
 		if (!take_all(socket) && socket->state != LEAVING)
@@ -363,7 +364,10 @@ static void read_on(struct websocket *socket)
 		}
 		turn += (size_t)n;
 		/* Clocks are slow: once for all that came in one go. */
+		answered = socket->vigil.asked != 0;
 		vigil_heard(&socket->vigil, moment_now());
+		if (answered)
+			arm(socket);
 		if (socket->state != LEAVING)
 			frames_input(socket->frames, socket->in, (size_t)n);
 	}

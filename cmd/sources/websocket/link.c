@@ -12,6 +12,7 @@
 #include "common/memory.h"
 #include "common/moment.h"
 #include "common/opening.h"
+#include "common/signals.h"
 #include "common/unit.h"
 
 static const int64_t glance = 20 * UNIT_MS; /* between two looks at a reader that stands still */
@@ -321,7 +322,7 @@ void link_finish(struct tool *tool, int status)
 	ev_timer_stop(tool->loop.loop, &tool->timer);
 	script_stop(tool);
 	if (tool->open) {
-		websocket_close(tool->socket, WEBSOCKET_NORMAL, "");
+		websocket_close(tool->socket, signals_stop() ? WEBSOCKET_AWAY : WEBSOCKET_NORMAL, "");
 		return;
 	}
 	link_free(tool);

@@ -19,7 +19,7 @@
 
 enum {
 	IN = 64 * 1024,
-	TURN = 256 * 1024, /* read at most so much before the loop looks at all else */
+	TURN = 64 * 1024, /* read at most so much before the loop looks at all else */
 };
 static const int64_t farewell = 5 * UNIT_S; /* for the other side to answer a close */
 static const int64_t patience = 2 * UNIT_S; /* for one that broke the rules to close */

@@ -2,9 +2,10 @@
  * When to connect, and again. A connection that lasted for --retry-reset was good; one that did not, or did not come up, is a
  * failure. What happens is told as events: connected, each message, disconnected.
  */
-#include <poll.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "cmd/sources/websocket/tool.h"
@@ -15,7 +16,8 @@
 #include "common/signals.h"
 #include "common/unit.h"
 
-static const int64_t glance = 20 * UNIT_MS; /* between two looks at a reader that stands still */
+/* Between two looks at a reader that stands still. */
+static const int64_t least = UNIT_MS / 2, most = 50 * UNIT_MS;
 
 /* ---- events ---- */
 
@@ -94,12 +96,20 @@ static void tell_disconnected(struct tool *tool, const struct websocket_end *end
 
 /* ---- back-pressure ---- */
 
-/* True: nobody reads what has been written so far, and more would wait. Rings (under a runner) cannot be asked. */
+/*
+ * True: nobody reads what was written so far, and more might have to wait. A pipe that is half full has room for what is written
+ * in a turn of the loop; poll says only that there is some. Rings (under a runner) cannot be asked.
+ */
 static bool would_wait(const struct tool *tool)
 {
-	struct pollfd out = {.fd = STDOUT_FILENO, .events = POLLOUT};
+	int used = 0, size;
 
-	return tool->source.out.whole > 0 && !tool->source.keeper.page && poll(&out, 1, 0) == 0;
+	if (tool->source.out.whole == 0 || tool->source.keeper.page)
+		return false;
+	size = fcntl(STDOUT_FILENO, F_GETPIPE_SZ);
+	if (size <= 0 || ioctl(STDOUT_FILENO, FIONREAD, &used) < 0 || used == 0)
+		return false;
+	return (size_t)used + tool->source.out.whole > (size_t)size / 2;
 }
 
 /*
@@ -117,11 +127,14 @@ static void before_wait(struct ev_loop *loop, struct ev_prepare *prepare, int ev
 			websocket_pause(tool->socket, true);
 			tool->held = true;
 		}
-		if (tool->open && !ev_is_active(&tool->timer))
-			source_loop_after(&tool->loop, &tool->timer, glance);
-		if (tool->open)
+		if (tool->held && !ev_is_active(&tool->timer)) {
+			tool->glance = tool->glance < most / 2 ? 2 * tool->glance : most;
+			source_loop_after(&tool->loop, &tool->timer, tool->glance);
+		}
+		if (tool->held)
 			return;
 	}
+	tool->glance = least;
 	source_flush(&tool->source);
 	if (tool->held && tool->open)
 		websocket_pause(tool->socket, false);

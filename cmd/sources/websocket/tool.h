@@ -62,6 +62,7 @@ struct tool {
 	char *url, *shown;
 	struct shell_output *command; /* --url-command, --bearer-command */
 	struct websocket *socket; /* NULL: none, not even one that connects */
+	int64_t glance; /* … how long */
 	bool open, ending, held; /* held: standard output takes nothing, so no message is read */
 	int64_t began, ended; /* of the connection and of the one before; monotonic */
 	int64_t attempts, failures; /* since the last connection; in a row */

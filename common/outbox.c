@@ -15,6 +15,19 @@ void outbox_free(struct outbox *outbox)
 	text_free(&outbox->text);
 }
 
+void outbox_frame(struct outbox *outbox, struct frames *frames, enum frames_opcode opcode, const void *bytes,
+                  size_t length)
+{
+	if (!outbox->deaf)
+		frames_add(frames, &outbox->text, opcode, bytes, length);
+}
+
+void outbox_close(struct outbox *outbox, struct frames *frames, int code, const char *reason)
+{
+	if (!outbox->deaf)
+		frames_add_close(frames, &outbox->text, code, reason);
+}
+
 size_t outbox_queued(const struct outbox *outbox)
 {
 	return outbox->deaf ? 0 : outbox->chunk_length - outbox->chunk_at + outbox->text.length - outbox->at;

@@ -1,6 +1,6 @@
 /*
- * The life of a connection. What happens comes in by the loop's callbacks, each between enter and leave; the end is only noted
- * on the way (finish) and told in the outermost leave, where nothing of ours is on the stack any more.
+ * The life of a connection. What happens comes in by the loop's callbacks, each up to its leave; the end is only noted on the
+ * way (finish) and told in the outermost leave, where nothing of ours is on the stack any more.
  */
 #include "common/websocket.h"
 
@@ -37,7 +37,7 @@ struct websocket {
 	struct ev_loop *loop;
 	const struct websocket_request *request;
 	enum state state;
-	int depth; /* of enter */
+	int depth; /* of callbacks of the loop, and of calls from within them */
 	bool aborted;
 
 	struct opening_request asked;
@@ -74,20 +74,11 @@ static void websocket_free(struct websocket *socket)
 	free(socket);
 }
 
-static void enter(struct websocket *socket)
-{
-	socket->depth++;
-}
-
 static void leave(struct websocket *socket)
 {
 	if (--socket->depth > 0 || socket->state != DEAD)
 		return;
 	if (!socket->aborted) {
-		/* The kernel, too, is to be rid of it before anybody connects again. */
-		if (socket->connection)
-			connection_close(socket->connection);
-		socket->connection = NULL;
 		socket->end.reason = socket->reason.data;
 		socket->end.error = socket->error.data;
 		socket->request->closed(socket->request->context, &socket->end);
@@ -95,10 +86,8 @@ static void leave(struct websocket *socket)
 	websocket_free(socket);
 }
 
-static void note(struct websocket *socket, enum websocket_failure failure, const char *format, ...)
-	MESSAGE_FORMAT(3, 4);
-
 /* Why it ends; the first reason counts. */
+MESSAGE_FORMAT(3, 4)
 static void note(struct websocket *socket, enum websocket_failure failure, const char *format, ...)
 {
 	va_list arguments;
@@ -124,18 +113,6 @@ static void finish(struct websocket *socket)
 size_t websocket_queued(const struct websocket *socket)
 {
 	return outbox_queued(&socket->outbox);
-}
-
-static void add_frame(struct websocket *socket, enum frames_opcode opcode, const void *bytes, size_t length)
-{
-	if (!socket->outbox.deaf)
-		frames_add(socket->frames, &socket->outbox.text, opcode, bytes, length);
-}
-
-static void add_close(struct websocket *socket, int code, const char *reason)
-{
-	if (!socket->outbox.deaf)
-		frames_add_close(socket->frames, &socket->outbox.text, code, reason);
 }
 
 /* If the other side takes nothing any more, what it said before that is still to be read: it may say why. */
@@ -165,6 +142,12 @@ static void watch(struct websocket *socket)
 
 /* ---- time ---- */
 
+/* How long the other side has, once it is closing. */
+static int64_t must_end(const struct websocket *socket)
+{
+	return socket->closing + (socket->listens ? patience : farewell);
+}
+
 /* Sets the timer to the earliest moment at which something may have to be done; looks at all when it comes. */
 static void arm(struct websocket *socket)
 {
@@ -173,7 +156,7 @@ static void arm(struct websocket *socket)
 	if (socket->state == OPEN)
 		due = socket->paused ? socket->murmured + murmur : vigil_due(&socket->vigil);
 	else if (socket->state == CLOSING || socket->state == LEAVING)
-		due = socket->closing + (socket->listens ? patience : farewell);
+		due = must_end(socket);
 	ev_timer_stop(socket->loop, &socket->timer);
 	if (due == INT64_MAX)
 		return;
@@ -199,16 +182,16 @@ static void look_at_time(struct websocket *socket)
 	char limit[UNIT_TEXT_MAX];
 
 	if (call == VIGIL_ASK)
-		add_frame(socket, FRAMES_OP_PING, "", 0);
+		outbox_frame(&socket->outbox, socket->frames, FRAMES_OP_PING, "", 0);
 	if (call == VIGIL_IDLE)
 		note(socket, WEBSOCKET_TIMEOUT, "no message for %s", unit_duration_text(limit, vigil->idle));
 	if (call == VIGIL_MUTE)
 		note(socket, WEBSOCKET_TIMEOUT, "no answer to a ping for %s",
 		     unit_duration_text(limit, vigil_pong(vigil)));
+	/* A word of farewell if the connection takes it, and that is it. */
 	if (call == VIGIL_IDLE || call == VIGIL_MUTE) {
-		/* A word of farewell if the connection takes it, and that is it. */
 		socket->end.ours = true;
-		add_close(socket, WEBSOCKET_AWAY, "");
+		outbox_close(&socket->outbox, socket->frames, WEBSOCKET_AWAY, "");
 		write_on(socket);
 		finish(socket);
 	}
@@ -221,7 +204,7 @@ static void give_sign(struct websocket *socket)
 		return;
 	socket->murmured = moment_now();
 	if (websocket_queued(socket) == 0)
-		add_frame(socket, FRAMES_OP_PONG, "", 0);
+		outbox_frame(&socket->outbox, socket->frames, FRAMES_OP_PONG, "", 0);
 }
 
 static void timer_due(struct ev_loop *loop, struct ev_timer *timer, int events)
@@ -230,7 +213,7 @@ static void timer_due(struct ev_loop *loop, struct ev_timer *timer, int events)
 
 	(void)loop;
 	(void)events;
-	enter(socket);
+	socket->depth++;
 	/* What has come meanwhile, while the caller was busy, counts. */
 	if (!holds_back(socket))
 		read_on(socket);
@@ -238,11 +221,8 @@ static void timer_due(struct ev_loop *loop, struct ev_timer *timer, int events)
 		give_sign(socket);
 	else if (socket->state == OPEN)
 		look_at_time(socket);
-	else if (socket->state == CLOSING && moment_now() >= socket->closing + farewell) {
+	else if (socket->state != DEAD && moment_now() >= must_end(socket)) {
 		note(socket, WEBSOCKET_TIMEOUT, "the close was not answered");
-		finish(socket);
-	} else if (socket->state == LEAVING &&
-	           moment_now() >= socket->closing + (socket->listens ? patience : farewell)) {
 		finish(socket);
 	}
 	if (socket->state != DEAD)
@@ -268,24 +248,22 @@ static void take_close(struct websocket *socket, const struct frame *frame)
 	else
 		note(socket, WEBSOCKET_CLOSED, "closed by the server with code %d%s%s", frame->code,
 		     frame->length > 0 ? ": " : "", socket->reason.data);
-	add_close(socket, frame->code, "");
+	outbox_close(&socket->outbox, socket->frames, frame->code, "");
 	be_closing(socket, LEAVING);
 }
 
 /* RFC 6455 7.1.7: it is told, and nothing that it says any more is looked at. */
 static void take_mistake(struct websocket *socket, const struct frame *frame)
 {
-	bool said = socket->state == CLOSING;
-
 	note(socket, WEBSOCKET_BROKEN, "the server sent %s", frame->bytes);
 	text_add_string(&socket->reason, frame->bytes);
 	socket->end.code = frame->code;
 	socket->end.ours = true;
-	if (said) {
+	if (socket->state == CLOSING) {
 		finish(socket);
 		return;
 	}
-	add_close(socket, frame->code, frame->bytes);
+	outbox_close(&socket->outbox, socket->frames, frame->code, frame->bytes);
 	socket->listens = true;
 	be_closing(socket, LEAVING);
 }
@@ -303,7 +281,7 @@ static void take_frame(struct websocket *socket, const struct frame *frame)
 	case FRAMES_PING:
 		/* One that asks and asks and does not listen gets no answer any more. */
 		if (socket->state == OPEN && websocket_queued(socket) < WEBSOCKET_QUEUE)
-			add_frame(socket, FRAMES_OP_PONG, frame->bytes, frame->length);
+			outbox_frame(&socket->outbox, socket->frames, FRAMES_OP_PONG, frame->bytes, frame->length);
 		break;
 	case FRAMES_CLOSE:
 		take_close(socket, frame);
@@ -311,8 +289,7 @@ static void take_frame(struct websocket *socket, const struct frame *frame)
 	case FRAMES_BAD:
 		take_mistake(socket, frame);
 		break;
-	case FRAMES_PONG:
-	case FRAMES_WANT:
+	default:
 		break;
 	}
 }
@@ -378,7 +355,7 @@ static void ready(void *context, int events)
 {
 	struct websocket *socket = context;
 
-	enter(socket);
+	socket->depth++;
 	if (events & EV_WRITE)
 		write_on(socket);
 	if (events & EV_READ && socket->state != DEAD && !holds_back(socket))
@@ -415,7 +392,7 @@ static void opened(void *context, const struct opening_result *result)
 	const struct websocket_request *request = socket->request;
 	struct websocket_opening opening;
 
-	enter(socket);
+	socket->depth++;
 	socket->opening = NULL;
 	if (result->failure != OPENING_DONE) {
 		not_opened(socket, result);
@@ -455,11 +432,8 @@ struct websocket *websocket_connect(struct ev_loop *loop, const struct websocket
 	outbox_init(&socket->outbox);
 	ev_init(&socket->timer, timer_due);
 	socket->timer.data = socket;
-	socket->asked = (struct opening_request){.settings = request->settings,
-	                                         .url = request->url,
-	                                         .headers = request->headers,
-	                                         .protocols = request->protocols,
-	                                         .compression = !request->no_compression};
+	socket->asked = (struct opening_request){request->settings, request->url, request->headers, request->protocols,
+	                                         !request->no_compression};
 	socket->opening = opening_start(loop, &socket->asked, opened, socket);
 	return socket;
 }
@@ -470,7 +444,7 @@ bool websocket_send(struct websocket *socket, bool text, const void *bytes, size
 {
 	if (socket->state != OPEN)
 		return false;
-	add_frame(socket, text ? FRAMES_OP_TEXT : FRAMES_OP_BINARY, bytes, length);
+	outbox_frame(&socket->outbox, socket->frames, text ? FRAMES_OP_TEXT : FRAMES_OP_BINARY, bytes, length);
 	if (websocket_queued(socket) > WEBSOCKET_QUEUE)
 		socket->above = true;
 	watch(socket);
@@ -495,7 +469,7 @@ void websocket_pause(struct websocket *socket, bool paused)
 
 void websocket_close(struct websocket *socket, int code, const char *reason)
 {
-	enter(socket);
+	socket->depth++;
 	if (socket->state == CONNECTING) {
 		socket->end.ours = true;
 		note(socket, WEBSOCKET_CLOSED, "closed before it was open");
@@ -507,7 +481,7 @@ void websocket_close(struct websocket *socket, int code, const char *reason)
 		bool held = socket->paused;
 
 		socket->end.ours = true;
-		add_close(socket, code, reason ? reason : "");
+		outbox_close(&socket->outbox, socket->frames, code, reason ? reason : "");
 		be_closing(socket, CLOSING);
 		if (held)
 			connection_again(socket->connection);
@@ -518,7 +492,7 @@ void websocket_close(struct websocket *socket, int code, const char *reason)
 
 void websocket_abort(struct websocket *socket)
 {
-	enter(socket);
+	socket->depth++;
 	socket->aborted = true;
 	finish(socket);
 	leave(socket);

@@ -90,9 +90,12 @@ bool websocket_send(struct websocket *socket, bool text, const void *bytes, size
 size_t websocket_queued(const struct websocket *socket);
 /* No message is read until it is resumed: what the server sends stays in the kernel, and then with the server. */
 void websocket_pause(struct websocket *socket, bool paused);
-/* Begins the closing handshake behind what is queued; closed comes when the server has answered, or after a few seconds. */
+/*
+ * Begins the closing handshake behind what is queued, and ends a pause; closed comes when the server has answered, or after a few
+ * seconds. Until then message is still called for what the server had sent before.
+ */
 void websocket_close(struct websocket *socket, int code, const char *reason);
-/* Ends it at once; closed is not called. */
+/* Ends it at once; nothing is called any more. */
 void websocket_abort(struct websocket *socket);
 
 #endif

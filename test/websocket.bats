@@ -638,14 +638,18 @@ stands_still() {
     wait_for has log '"closed":1001'
     [ "$(tail -n 1 out | jq -c '[.event, .data.code, .data.ours]')" = '["disconnected",1001,true]' ]
     # The connection is not there yet; the pause; a command.
-    local what
-    for what in "$URL/stall" "--retry-min 20s --retry-max 20s ws://127.0.0.1:1" "--url-command 'sleep 20'"; do
-        eval "start pype-websocket -v -v $what" >out 2>err
-        wait_for [ -s err ] || wait_for [ -d "/proc/$PID" ]
-        sleep 0.1
-        kill -TERM "$PID"
-        wait "$PID"
-    done
+    start pype-websocket "$URL/stall" 2>err
+    wait_for has log /stall
+    kill -TERM "$PID"
+    wait "$PID"
+    start pype-websocket --retry-min 20s --retry-max 20s ws://127.0.0.1:1 2>err
+    wait_for has err 'next try in'
+    kill -TERM "$PID"
+    wait "$PID"
+    start pype-websocket --url-command 'touch running; sleep 20' 2>err
+    wait_for [ -e running ]
+    kill -TERM "$PID"
+    wait "$PID"
     # A server that does not answer the close.
     start pype-websocket "$URL/deaf" >out 2>err
     wait_for has out connected

@@ -14,7 +14,7 @@ struct connection {
 	struct connection_events events;
 	void *context;
 	CURL *easy;
-	struct curl_slist *resolve;
+	struct curl_slist *resolve, *connect_to;
 	struct ev_io io;
 	char detail[CURL_ERROR_SIZE];
 };
@@ -61,6 +61,9 @@ struct connection *connection_open(struct ev_loop *loop, const struct http_setti
 		fail("out of memory");
 	connection->resolve = http_settings_resolve(settings);
 	http_settings_apply(settings, easy, connection->resolve);
+	connection->connect_to = http_settings_connect_to(settings);
+	if (connection->connect_to)
+		HTTP_SET(easy, CURLOPT_CONNECT_TO, connection->connect_to);
 	HTTP_SET(easy, CURLOPT_URL, url);
 	HTTP_SET(easy, CURLOPT_ERRORBUFFER, connection->detail);
 	HTTP_SET(easy, CURLOPT_CONNECT_ONLY, 1L);
@@ -85,6 +88,7 @@ void connection_close(struct connection *connection)
 	curl_easy_cleanup(connection->easy);
 	transfers_free(connection->transfers);
 	curl_slist_free_all(connection->resolve);
+	curl_slist_free_all(connection->connect_to);
 	free(connection);
 }
 

@@ -130,15 +130,11 @@ status_of() {
         case $program in
         pype) allowed='ev yaml-0' ;;
         pype-jq) allowed='jq' ;;
-<<<<<<< HEAD
         pype-replay) allowed='z' ;;
         pype-rest) allowed='curl crypto ev jq' ;;
         pype-listen) allowed='microhttpd ev crypto' ;;
         pype-tail) allowed='pcre2-8 z' ;;
-=======
-        pype-rest) allowed='curl ev' ;;
         pype-websocket) allowed='curl ev wslay z crypto' ;;
->>>>>>> 2524598 (test: the watch over a connection and the parts of a handshake)
         pype-serve) allowed='microhttpd ev' ;;
         *) allowed='' ;;
         esac

@@ -390,6 +390,13 @@ Basic $(printf a@b:c | base64)" ]
     [[ $stderr == *"timed out after 300ms while starting TLS" ]]
 }
 
+@test "the limits for the connection do not end it later" {
+    server_up
+    ws --count 3 --timeout 400ms --connect-timeout 300ms "$URL/numbers?ms=400"
+    [ "$status" = 0 ]
+    [ "$(data connected | wc -l)" = 1 ]
+}
+
 # A port on which connections are accepted, and nothing is ever said.
 nothing_said() {
     "$PYTHON" -c '
@@ -422,6 +429,9 @@ except OSError: pass' >silent-port 3>&- 4>&- &
     ws --count 1 --cacert "$TLS/ca.pem" "$SECURE/big?deflate"
     [ "$(data connected | jq .compressed)" = true ]
     [ "$(data message | wc -c)" = 1040003 ]
+    ws --once --cacert "$TLS/ca.pem" --tls-min 1.3 --pinned-key sha256//47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU= "$SECURE"
+    [ "$status" = 1 ]
+    [[ $stderr == *"the server's key is not the one that is pinned" ]]
     ws --cacert nowhere.pem "$SECURE"
     [ "$status" = 2 ]
 }
@@ -511,7 +521,7 @@ END
     [ "$(data connected | jq .compressed)" = null ]
 }
 
-@test "--unix-socket and --resolve" {
+@test "--unix-socket, --resolve, --connect-to" {
     server_up
     start "$PYTHON" -c '
 import socket, sys, threading
@@ -526,7 +536,11 @@ threading.Thread(target=move, args=(c, d)).start(); move(d, c)' "$(cat port)"
     [ "$(data message)" = '"hi"' ]
     ws --count 1 --send hi --resolve "name.example:$(cat port):127.0.0.1" "ws://name.example:$(cat port)/echo"
     [ "$(data message)" = '"hi"' ]
-    [ "$(jq -r 'select(.asks).headers.host' log)" = $'name.example\nname.example:'"$(cat port)" ]
+    ws --count 1 --send hi --connect-to "name.example:80:127.0.0.1:$(cat port)" ws://name.example/echo
+    [ "$(data message)" = '"hi"' ]
+    [ "$(jq -r 'select(.asks).headers.host' log)" = "name.example
+name.example:$(cat port)
+name.example" ]
 }
 
 # ---- standard input ----

@@ -98,14 +98,16 @@ static void check_times(struct tool *tool)
 		tool->heartbeat_every = tool->request.idle ? tool->request.idle / 2 : 30 * UNIT_S;
 }
 
-static void check_header(const char *line)
+/* A value may hold several, one a line. */
+static void check_header(const char *value)
 {
 	static const char *const ours[] = {"Upgrade:", "Connection:", "Sec-WebSocket-"};
 
-	for (size_t i = 0; i < sizeof(ours) / sizeof(*ours); i++)
-		if (strncasecmp(line, ours[i], strlen(ours[i])) == 0)
-			die("--header %.*s: this header is made here%s", (int)strcspn(line, ":"), line,
-			    strncasecmp(line, "Sec-WebSocket-Protocol", 22) == 0 ? "; use --protocol" : "");
+	for (const char *line = value; line; line = strchr(line, '\n') ? strchr(line, '\n') + 1 : NULL)
+		for (size_t i = 0; i < sizeof(ours) / sizeof(*ours); i++)
+			if (strncasecmp(line, ours[i], strlen(ours[i])) == 0)
+				die("--header %.*s: this header is made here%s", (int)strcspn(line, ":"), line,
+				    strncasecmp(line, "Sec-WebSocket-Protocol", 22) == 0 ? "; use --protocol" : "");
 }
 
 static void check_settings(struct tool *tool)
@@ -270,7 +272,7 @@ int main(int argc, char **argv)
 		OPTION_STRING(0, "origin", "URL", &tool.origin, "send this Origin"),
 		OPTION_STRING(0, "url-command", "COMMAND", &tool.url_command, "connect to the URL that this prints"),
 		OPTION_STRING(0, "bearer-command", "COMMAND", &tool.bearer_command, "send the token that this prints"),
-		HTTP_OPTIONS(&tool.settings),
+		HTTP_HANDSHAKE_OPTIONS(&tool.settings),
 		OPTION_END,
 	};
 	char **operands;

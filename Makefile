@@ -14,7 +14,7 @@ DEPS_BUILD = gcc libc6-dev libcurl4-openssl-dev libjq-dev libev-dev libmicrohttp
              libssl-dev libpcre2-dev
 DEPS_RUN   = curl ca-certificates tzdata
 DEPS_CHECK = bats parallel procps time jq curl openssl python3 socat bsdutils rsyslog nginx-light|nginx tinyproxy tzdata git \
-             mandoc man-db npm|nodejs
+             mandoc man-db npm|nodejs stunnel4 python3-websockets
 DEPS_LINT  = clang-format cppcheck mandoc shellcheck
 DEPS_BENCH = jq gojq| miller| python3
 DEPS_FUZZ  = clang
@@ -23,7 +23,8 @@ DEPS_FUZZ  = clang
 LAYERS = message memory text unit option signals moment clock utf8 json_want json_keys json_span json_leaf json json_shape \
          json_text ring page keeper line output letter locked_file dead_letter stage source source_loop state_file place \
          backoff zone crontab crontab_explain schedule identity spawn address json_token items expression http_settings http_reason \
-         http_headers http_cookies http aws_sigv4 token_bucket shell_output http_token oauth2 http_auth http_status http_rate http_ask
+         http_headers http_cookies retry_after transfers http aws_sigv4 token_bucket shell_output http_token oauth2 http_auth http_status http_rate http_ask \
+         connection deflate frames netrc upgrade opening outbox vigil websocket
 
 CC       = gcc
 WARNINGS = -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith -Wwrite-strings \

@@ -7,6 +7,7 @@
 #include "common/memory.h"
 #include "common/message.h"
 #include "common/moment.h"
+#include "common/retry_after.h"
 #include "common/unit.h"
 
 enum {
@@ -78,26 +79,6 @@ const char *http_header(const struct http_transfer *transfer, const char *name, 
 	CURLHcode code = curl_easy_header(transfer->easy, name, index, CURLH_HEADER, -1, &found);
 
 	return code == CURLHE_OK ? found->value : NULL;
-}
-
-/* A pause in whole seconds, or the date until when, by the server's own clock if that is known. */
-static int64_t retry_after(const char *value, int64_t date)
-{
-	int64_t until;
-	char *end;
-
-	if (!value)
-		return -1;
-	if (*value >= '0' && *value <= '9') {
-		unsigned long long seconds = strtoull(value, &end, 10);
-
-		return *end ? -1 : (int64_t)(seconds < INT64_MAX / UNIT_S ? seconds : INT64_MAX / UNIT_S) * UNIT_S;
-	}
-	until = curl_getdate(value, NULL);
-	if (until < 0)
-		return -1;
-	until = until * UNIT_S - (date >= 0 ? date : time(NULL) * UNIT_S);
-	return until > 0 ? until : 0;
 }
 
 /* All headers of the last answer have come. */

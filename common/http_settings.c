@@ -219,6 +219,8 @@ static void set_files(const struct http_settings *settings, CURL *easy)
 	if (settings->cacert) {
 		HTTP_SET(easy, CURLOPT_CAINFO, settings->cacert);
 		HTTP_SET(easy, CURLOPT_CAPATH, NULL);
+		HTTP_SET(easy, CURLOPT_PROXY_CAINFO, settings->cacert);
+		HTTP_SET(easy, CURLOPT_PROXY_CAPATH, NULL);
 	}
 	if (settings->cert)
 		HTTP_SET(easy, CURLOPT_SSLCERT, settings->cert);

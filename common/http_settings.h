@@ -1,7 +1,8 @@
 /*
  * http_settings: what counts for all HTTP requests of a program: time limits, headers, TLS, authentication, proxy.
  *
- * HTTP_OPTIONS is the part of a program's option table that sets them, so that the words mean the same everywhere.
+ * HTTP_OPTIONS is the part of a program's option table that sets them, so that the words mean the same everywhere;
+ * HTTP_HANDSHAKE_OPTIONS those of them that count where libcurl makes no more than the connection, as for a WebSocket.
  * Mechanism for libcurl (http.h and whoever has a handle of its own); when a request is made and made again is not in here.
  */
 #ifndef PYPE_HTTP_SETTINGS_H
@@ -26,7 +27,7 @@ struct http_settings {
 };
 
 /* clang-format off */
-#define HTTP_OPTIONS(s) \
+#define HTTP_HANDSHAKE_OPTIONS(s) \
 	OPTION_LIST_SECRET('H', "header", "HEADER", &(s)->headers, "send \"Name: value\" too (repeatable, @FILE, env:NAME)"), \
 	OPTION_DURATION('t', "timeout", "TIME", &(s)->timeout, "limit for a whole request (8s)"), \
 	OPTION_DURATION(0, "connect-timeout", "TIME", &(s)->connect_timeout, "limit for name, connection and TLS"), \
@@ -34,15 +35,12 @@ struct http_settings {
 	OPTION_FLAG(0, "no-compression", &(s)->no_compression, "do not ask for a compressed answer"), \
 	OPTION_STRING_SECRET('u', "user", "NAME:PASSWORD", &(s)->user, "basic authentication (@FILE, env:NAME)"), \
 	OPTION_STRING_SECRET(0, "bearer", "TOKEN", &(s)->bearer, "bearer token (@FILE, env:NAME)"), \
-	OPTION_FLAG(0, "digest", &(s)->digest, "digest authentication instead, with --user"), \
 	OPTION_FLAG(0, "netrc", &(s)->netrc, "look up name and password in ~/.netrc"), \
 	OPTION_STRING_SECRET('x', "proxy", "URL", &(s)->proxy, "go through this proxy (@FILE, env:NAME)"), \
 	OPTION_STRING(0, "unix-socket", "PATH", &(s)->unix_socket, "connect to this socket instead of the host"), \
 	OPTION_LIST(0, "resolve", "HOST:PORT:ADDRESS", &(s)->resolve, "take this address for the host (repeatable)"), \
 	OPTION_LIST(0, "connect-to", "HOST:PORT:HOST:PORT", &(s)->connect_to, "connect to the second for the first (repeatable)"), \
 	OPTION_STRING(0, "interface", "NAME", &(s)->interface, "connect from this interface or address"), \
-	OPTION_FLAG(0, "keep-cookies", &(s)->keep_cookies, "send back the cookies that came, while it runs"), \
-	OPTION_STRING(0, "cookies", "FILE", &(s)->cookies, "the same, and keep them in FILE"), \
 	OPTION_STRING('A', "user-agent", "NAME", &(s)->user_agent, "send this User-Agent"), \
 	OPTION_STRING(0, "cacert", "FILE", &(s)->cacert, "trust the certificates in FILE (PEM) only"), \
 	OPTION_STRING(0, "cert", "FILE", &(s)->cert, "client certificate (PEM)"), \
@@ -50,6 +48,11 @@ struct http_settings {
 	OPTION_STRING(0, "pinned-key", "KEYS", &(s)->pinned_key, "the server's public key is sha256//BASE64, or in this file"), \
 	OPTION_CHOICE(0, "tls-min", "1.2|1.3", &(s)->tls_min, "the oldest TLS to speak"), \
 	OPTION_FLAG('k', "insecure", &(s)->insecure, "do not verify the server's certificate")
+#define HTTP_OPTIONS(s) \
+	HTTP_HANDSHAKE_OPTIONS(s), \
+	OPTION_FLAG(0, "digest", &(s)->digest, "digest authentication instead, with --user"), \
+	OPTION_FLAG(0, "keep-cookies", &(s)->keep_cookies, "send back the cookies that came, while it runs"), \
+	OPTION_STRING(0, "cookies", "FILE", &(s)->cookies, "the same, and keep them in FILE")
 /* clang-format on */
 
 /* The defaults, which are those of the texts above. */

@@ -81,6 +81,14 @@ const char *http_header(const struct http_transfer *transfer, const char *name, 
 	return code == CURLHE_OK ? found->value : NULL;
 }
 
+const char *http_last_url(const struct http_transfer *transfer)
+{
+	char *url = NULL;
+
+	curl_easy_getinfo(transfer->easy, CURLINFO_EFFECTIVE_URL, &url);
+	return url ? url : transfer->request.url;
+}
+
 /* All headers of the last answer have come. */
 static void read_headers(struct http_transfer *transfer)
 {

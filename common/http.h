@@ -68,5 +68,7 @@ void http_abort(struct http_transfer *transfer);
  * valid in the callback.
  */
 const char *http_header(const struct http_transfer *transfer, const char *name, size_t index);
+/* In piece and done: the URL that was asked last, behind all redirects. It is valid in the callback. */
+const char *http_last_url(const struct http_transfer *transfer);
 
 #endif

@@ -319,14 +319,32 @@ static void add_header(const char *line, void *context)
 	*list = append(*list, line);
 }
 
-static bool has_header(const struct curl_slist *list, const char *line)
+static struct curl_slist *find_header(struct curl_slist *list, const char *line)
 {
 	size_t length = header_name(line);
 
 	for (; list; list = list->next)
 		if (header_name(list->data) == length && strncasecmp(list->data, line, length) == 0)
-			return true;
-	return false;
+			return list;
+	return NULL;
+}
+
+static bool has_header(struct curl_slist *list, const char *line)
+{
+	return find_header(list, line) != NULL;
+}
+
+/* More cookies, in the header that is there. "Cookie:" and "Cookie;" say that there shall be none. */
+static void join_cookies(struct curl_slist *there, const char *line)
+{
+	size_t length = header_name(line);
+	struct text joined = {0};
+
+	if (strncasecmp(line, "Cookie:", 7) != 0 || !there->data[length + 1])
+		return;
+	text_addf(&joined, "%s; %s", there->data, line + length + 1 + strspn(line + length + 1, " "));
+	free(there->data);
+	there->data = text_detach(&joined);
 }
 
 struct curl_slist *http_settings_headers(const struct http_settings *settings, const char *const *more, bool body)
@@ -335,9 +353,14 @@ struct curl_slist *http_settings_headers(const struct http_settings *settings, c
 
 	for (size_t i = 0; i < settings->headers.count; i++)
 		each_header(settings->headers.items[i], add_header, &list);
-	for (; more && *more; more++)
-		if (!has_header(list, *more))
+	for (; more && *more; more++) {
+		struct curl_slist *there = find_header(list, *more);
+
+		if (there)
+			join_cookies(there, *more);
+		else
 			list = append(list, *more);
+	}
 	if (!has_header(list, "Expect:"))
 		list = append(list, "Expect:");
 	if (!body && !has_header(list, "Content-Type:"))

@@ -77,8 +77,9 @@ void http_settings_apply(const struct http_settings *settings, CURL *easy, struc
 struct curl_slist *http_settings_resolve(const struct http_settings *settings);
 
 /*
- * The headers of the settings, and those of more (ended by NULL) whose names they lack. What libcurl would add of its own is
- * not sent: an Expect with a large body, for whose answer it waits a second; without a body, a Content-Type.
+ * The headers of the settings, and those of more (ended by NULL) whose names they lack; but a Cookie is sent along with that of the
+ * settings, in one header (RFC 6265 5.4). What libcurl would add of its own is not sent: an Expect with a large body, for whose
+ * answer it waits a second; without a body, a Content-Type.
  */
 struct curl_slist *http_settings_headers(const struct http_settings *settings, const char *const *more, bool body);
 

@@ -231,6 +231,19 @@ bool json_next_member(const char **at, struct json_span *key, struct json_span *
 	return true;
 }
 
+bool json_next_element(const char **at, struct json_span *value)
+{
+	const char *s = skip_space(*at);
+
+	if (*s == '[' || *s == ',')
+		s = skip_space(s + 1);
+	if (*s == ']')
+		return false;
+	*value = value_at(s);
+	*at = value->at + value->length;
+	return true;
+}
+
 double json_number(const struct json_span *number)
 {
 	static const double powers[] = {1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7,  1e8,  1e9,  1e10, 1e11,

@@ -31,6 +31,9 @@ void json_add_compact(struct text *text, const char *json, size_t length);
  */
 bool json_next_member(const char **at, struct json_span *key, struct json_span *value);
 
+/* The same for a valid JSON array: *at is its '[' at first; value is the next element. False behind the last one. */
+bool json_next_element(const char **at, struct json_span *value);
+
 /* The value of a valid JSON number, rounded to the nearest double (inf if too large). */
 double json_number(const struct json_span *number);
 

@@ -69,7 +69,7 @@ void source_cursor(struct source *source, const void *bytes, size_t length);
 void source_settle(struct source *source);
 
 /*
- * Writes one event. name is written as it is: it must not hold what JSON escapes. time is Unix time in nanoseconds, of which
+ * Writes one event. name is written as it is: what JSON escapes must be escaped. time is Unix time in nanoseconds, of which
  * microseconds are written. data is a JSON text in one line, without newlines and known to be
  * valid, or NULL for no "data" member (with --bare nothing but {"time":T} is left then). False if the event
  * would be longer than max_line: nothing is written, the caller says so with source_bad.

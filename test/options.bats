@@ -135,6 +135,7 @@ status_of() {
         pype-listen) allowed='microhttpd ev crypto' ;;
         pype-tail) allowed='pcre2-8 z' ;;
         pype-websocket) allowed='curl ev wslay z crypto' ;;
+        pype-socketio) allowed='curl ev wslay z crypto' ;;
         pype-serve) allowed='microhttpd ev' ;;
         *) allowed='' ;;
         esac

@@ -175,6 +175,22 @@ static void test_members(struct tap *tap)
 	}
 }
 
+static void test_elements(struct tap *tap)
+{
+	static const char *const elements[] = {"1", "\"a,]\"", "[2,[3]]", "{\"b\":[]}", "null"};
+	const char *at = " [1 , \"a,]\",[2,[3]]\n,{\"b\":[]}, null ]";
+	struct json_span value;
+	size_t i = 0;
+
+	for (; json_next_element(&at, &value) && i < COUNT(elements); i++)
+		tap_is(tap, value.at, value.length, elements[i], strlen(elements[i]), "json_next_element");
+	tap_ok(tap, i == COUNT(elements), "%zu elements", i);
+	for (int j = 0; j < 2; j++) {
+		at = j ? "[]" : "[ \n]";
+		tap_ok(tap, !json_next_element(&at, &value), "no elements: %s", at);
+	}
+}
+
 static double number(const char *string)
 {
 	struct json_span span = {.at = string, .length = strlen(string), .kind = JSON_NUMBER};
@@ -309,6 +325,7 @@ int main(void)
 	test_unescaped(&tap);
 	test_compact(&tap);
 	test_members(&tap);
+	test_elements(&tap);
 	test_numbers(&tap);
 	test_base64(&tap);
 	test_unbase64(&tap);

@@ -8,6 +8,7 @@
 #include "common/message.h"
 #include "common/moment.h"
 #include "common/retry_after.h"
+#include "common/transfers.h"
 #include "common/unit.h"
 
 enum {
@@ -19,18 +20,11 @@ enum {
 struct http {
 	struct ev_loop *loop;
 	const struct http_settings *settings;
-	CURLM *multi;
+	struct transfers *multi;
 	struct curl_slist *resolve, *connect_to;
 	struct http_cookies *cookies; /* or NULL */
-	struct ev_timer timer;
 	struct http_transfer *transfers;
 	int64_t away; /* nanoseconds spent in the callers' functions */
-};
-
-/* A socket that libcurl waits for. */
-struct watcher {
-	struct ev_io io;
-	struct http *http;
 };
 
 struct http_transfer {
@@ -62,7 +56,7 @@ static void transfer_free(struct http_transfer *transfer)
 	struct http *http = transfer->http;
 
 	ev_timer_stop(http->loop, &transfer->timer);
-	curl_multi_remove_handle(http->multi, transfer->easy);
+	curl_multi_remove_handle(http->multi->multi, transfer->easy);
 	curl_easy_cleanup(transfer->easy);
 	curl_slist_free_all(transfer->headers);
 	*transfer->link = transfer->next;
@@ -141,19 +135,14 @@ static void finish(struct http_transfer *transfer, CURLcode code)
 	transfer_free(transfer);
 }
 
-static void finish_all(struct http *http)
+/* transfers_new's done. */
+static void over(void *context, CURL *easy, CURLcode code)
 {
-	CURLMsg *message;
-	int left;
+	struct http_transfer *transfer;
 
-	while ((message = curl_multi_info_read(http->multi, &left))) {
-		struct http_transfer *transfer;
-
-		if (message->msg != CURLMSG_DONE)
-			continue;
-		curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &transfer);
-		finish(transfer, message->data.result);
-	}
+	(void)context;
+	curl_easy_getinfo(easy, CURLINFO_PRIVATE, &transfer);
+	finish(transfer, code);
 }
 
 /* ---- time limits ---- */
@@ -203,68 +192,6 @@ static void arm(struct http_transfer *transfer)
 }
 
 /* ---- what libcurl calls ---- */
-
-static void socket_ready(struct ev_loop *loop, struct ev_io *io, int events)
-{
-	struct http *http = ((struct watcher *)io->data)->http;
-	int running, ready = (events & EV_READ ? CURL_CSELECT_IN : 0) | (events & EV_WRITE ? CURL_CSELECT_OUT : 0);
-
-	(void)loop;
-	curl_multi_socket_action(http->multi, io->fd, ready, &running);
-	finish_all(http);
-}
-
-static int watch_socket(CURL *easy, curl_socket_t fd, int what, void *context, void *assigned)
-{
-	struct http *http = context;
-	struct watcher *watcher = assigned;
-	int events = (what & CURL_POLL_IN ? EV_READ : 0) | (what & CURL_POLL_OUT ? EV_WRITE : 0);
-
-	(void)easy;
-	if (watcher)
-		ev_io_stop(http->loop, &watcher->io);
-	if (what == CURL_POLL_REMOVE) {
-		free(watcher);
-		curl_multi_assign(http->multi, fd, NULL);
-		return 0;
-	}
-	if (!watcher) {
-		watcher = xcalloc(1, sizeof(*watcher));
-		watcher->http = http;
-		ev_init(&watcher->io, socket_ready);
-		watcher->io.data = watcher;
-		curl_multi_assign(http->multi, fd, watcher);
-	}
-	ev_io_set(&watcher->io, fd, events);
-	ev_io_start(http->loop, &watcher->io);
-	return 0;
-}
-
-static void timer_due(struct ev_loop *loop, struct ev_timer *timer, int events)
-{
-	struct http *http = timer->data;
-	int running;
-
-	(void)loop;
-	(void)events;
-	curl_multi_socket_action(http->multi, CURL_SOCKET_TIMEOUT, 0, &running);
-	finish_all(http);
-}
-
-/* Only sets the timer: libcurl must not be called from here. */
-static int set_timer(CURLM *multi, long milliseconds, void *context)
-{
-	struct http *http = context;
-
-	(void)multi;
-	ev_timer_stop(http->loop, &http->timer);
-	if (milliseconds >= 0) {
-		ev_now_update(http->loop);
-		ev_timer_set(&http->timer, (double)milliseconds / 1000, 0);
-		ev_timer_start(http->loop, &http->timer);
-	}
-	return 0;
-}
 
 static size_t take_header(char *bytes, size_t size, size_t count, void *context)
 {
@@ -361,7 +288,7 @@ struct http_transfer *http_start(struct http *http, const struct http_request *r
 	ev_init(&transfer->timer, timed_out);
 	transfer->timer.data = transfer;
 	arm(transfer);
-	if (curl_multi_add_handle(http->multi, easy) != CURLM_OK)
+	if (curl_multi_add_handle(http->multi->multi, easy) != CURLM_OK)
 		fail("out of memory");
 	return transfer;
 }
@@ -377,20 +304,12 @@ struct http *http_new(struct ev_loop *loop, const struct http_settings *settings
 
 	if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
 		fail("libcurl does not start");
-	*http = (struct http){.loop = loop, .settings = settings, .multi = curl_multi_init()};
-	if (!http->multi)
-		fail("out of memory");
+	*http = (struct http){.loop = loop, .settings = settings, .multi = transfers_new(loop, over, http)};
 	http->resolve = http_settings_resolve(settings);
 	http->connect_to = http_settings_connect_to(settings);
 	if (settings->cookies || settings->keep_cookies)
 		http->cookies = http_cookies_open(settings->cookies);
-	ev_init(&http->timer, timer_due);
-	http->timer.data = http;
-	curl_multi_setopt(http->multi, CURLMOPT_MAXCONNECTS, (long)KEPT);
-	curl_multi_setopt(http->multi, CURLMOPT_SOCKETFUNCTION, watch_socket);
-	curl_multi_setopt(http->multi, CURLMOPT_SOCKETDATA, http);
-	curl_multi_setopt(http->multi, CURLMOPT_TIMERFUNCTION, set_timer);
-	curl_multi_setopt(http->multi, CURLMOPT_TIMERDATA, http);
+	curl_multi_setopt(http->multi->multi, CURLMOPT_MAXCONNECTS, (long)KEPT);
 	return http;
 }
 
@@ -398,8 +317,7 @@ void http_free(struct http *http)
 {
 	while (http->transfers)
 		transfer_free(http->transfers);
-	curl_multi_cleanup(http->multi);
-	ev_timer_stop(http->loop, &http->timer);
+	transfers_free(http->multi);
 	curl_slist_free_all(http->resolve);
 	curl_slist_free_all(http->connect_to);
 	if (http->cookies)

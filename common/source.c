@@ -95,6 +95,22 @@ static void add_string(struct line_writer *out, const char *string)
 	line_writer_add(out, string, strlen(string));
 }
 
+/* Bytes of an event besides its data and its name. */
+enum { AROUND = 512, SLOT = 4096 };
+
+/*
+ * What has room goes out at once, and not in parts with marks that are in the middle of it: so a successor has no lines to drop, which
+ * a source would not write again that hears from others. The events so far are therefore not kept back for one that would be too much.
+ */
+static void make_room(struct source *source, size_t length)
+{
+	struct keeper *keeper = &source->keeper;
+
+	if (keeper->page && keeper->skip == 0 && source->out.whole > 0 &&
+	    source->out.length + length + source->head.length + AROUND > ring_room(&keeper->out))
+		source_settle(source);
+}
+
 bool source_event(struct source *source, const char *name, int64_t time, const char *data, size_t length)
 {
 	return source_event_beside(source, name, time, NULL, data, length);
@@ -108,8 +124,10 @@ bool source_event_beside(struct source *source, const char *name, int64_t time, 
 
 	if (!source->fresh && keeper_in_lock_step(&source->keeper))
 		source_flush(source);
-	if (!source->fresh)
+	if (!source->fresh) {
 		set_boundary(source);
+		make_room(source, length + (members ? members->length : 0));
+	}
 	set_time(source, time);
 	before = out->length;
 	if (source->bare && data) {
@@ -204,9 +222,6 @@ void source_flush(struct source *source)
 	if (keeper_in_lock_step(&source->keeper))
 		keeper_wait_for_all(&source->keeper);
 }
-
-/* Bytes of an event besides its data and its name. */
-enum { AROUND = 512, SLOT = 4096 };
 
 /* A pipe has slots of a page; those that lines did not fit into are half full at worst. */
 static bool pipe_has_room(int fd, size_t length)

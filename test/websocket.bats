@@ -711,6 +711,36 @@ grown_by_connection() {
     wait_for -20 grown "$now"
 }
 
+# The ring is full then, and what is written goes out in parts as there is room.
+@test "kill -9: a reader that is slower than the server changes nothing" {
+    server_up
+    write_slow
+    stages 'restart: {limit: 1000, min: 1ms, max: 5ms}' 'delivery: exact' 'buffer: 64k' <<END
+source: pype-websocket --retry-min 1ms "$URL/numbers?quiet&ms=1&burst=200"
+slow: {run: ./slow, ack: lines, from: source}
+END
+    run_flow
+    wait_for lines flow.out 100
+    for ((i = 0; i < 6; i++)); do
+        sleep 0.$((RANDOM % 5 + 3))
+        kill -KILL "$(pid_of p.source)"
+        wait_for happened p.source started $((i + 2))
+    done
+    sleep 0.5
+    touch go
+    kill -TERM "$FLOW"
+    flow_ends 20
+    jq -c 'if .event == "message" then .data | [.c, .i] elif .event == "connected" then [-1, 0] else empty end' flow.out |
+        tr -d '[]' >got
+    # A connection begins with its event, and its messages are 0, 1, 2 … without a hole, one time each.
+    awk -F, '
+        $1 == -1 { opened = 1; next }
+        $2 == 0 && !opened { print "connection", $1, "without its event"; exit 1 }
+        $2 != n[$1] + 0 { print "connection", $1, "message", $2, "not", n[$1] + 0; exit 1 }
+        { n[$1]++; opened = 0 }' got
+    [ "$(grep -c '^-1' got)" = 7 ]
+}
+
 @test "kill -9: --count goes on counting" {
     server_up
     stages 'restart: {limit: 1000, min: 1ms, max: 5ms}' 'delivery: exact' <<END

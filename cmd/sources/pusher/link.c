@@ -263,6 +263,14 @@ static void activity_due(struct ev_loop *loop, struct ev_timer *timer, int event
 	source_loop_after(&pusher->loop, timer, pusher->ping_timeout);
 }
 
+void link_heard(struct pusher *pusher)
+{
+	pusher->heard = moment_now();
+	if (pusher->asked && pusher->mistake.length == 0 && !pusher->ending)
+		source_loop_after(&pusher->loop, &pusher->activity, pusher->activity_timeout);
+	pusher->asked = false;
+}
+
 /* --heartbeat: no event of a channel for so long. */
 static void silent(struct ev_loop *loop, struct ev_timer *timer, int events)
 {

@@ -54,7 +54,7 @@ static char *key_of(const char *url)
 	const char *app = strstr(url, "/app/");
 	size_t length = app ? strcspn(app + 5, "/") : 0;
 
-	return length > 0 && (app[5 + length] == '\0' || app[6 + length] == '\0') ? xstrndup(app + 5, length) : NULL;
+	return length > 0 && app[5 + length] == '\0' ? xstrndup(app + 5, length) : NULL;
 }
 
 /* The URL without the key: that of --cluster, or the operand. The caller's. */
@@ -74,9 +74,8 @@ static char *base_url(struct pusher *pusher, const char *given)
 		die("URL '%.*s?...': the query is made here", (int)strcspn(given, "?#"), given);
 	base = xstrdup(given);
 	length = strlen(base);
-	if (!strstr(base, "/app/"))
-		while (length > 0 && base[length - 1] == '/')
-			base[--length] = '\0';
+	while (length > 0 && base[length - 1] == '/')
+		base[--length] = '\0';
 	return base;
 }
 

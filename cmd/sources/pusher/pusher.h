@@ -101,6 +101,8 @@ void link_start(struct pusher *pusher);
 void link_stop(void *context);
 /* The connection is established, with socket_id and activity_timeout. */
 void link_established(struct pusher *pusher);
+/* Something has come. */
+void link_heard(struct pusher *pusher);
 /* All channels are in. */
 void link_complete(struct pusher *pusher);
 /* Closes a connection that is no good, and counts it as a failure; pointless: ends the program with 2. */

@@ -282,8 +282,7 @@ void receive_message(void *context, bool text, const char *bytes, size_t length)
 		else
 			tell(pusher, own->told, &received);
 	}
-	pusher->heard = moment_now();
-	pusher->asked = false;
+	link_heard(pusher);
 }
 
 /* The slots are as the enums have them. */

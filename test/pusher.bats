@@ -53,7 +53,7 @@ timeless() {
     server_up
     start node "$FIXTURES/pusher_client.js" "$PORT" a private-b presence-c cache-d >official 2>&1
     wait_for logged 4 '^joined'
-    start_pusher --key app --auth-url "$AUTH" --channel a --channel private-b --channel presence-c --channel cache-d "$URL"
+    start_pusher --app-key app --auth-url "$AUTH" --channel a --channel private-b --channel presence-c --channel cache-d "$URL"
     wait_for logged 8 '^joined'
     trigger a price '{"x": [1, 2]}'
     trigger private-b greet 'not JSON'
@@ -86,7 +86,7 @@ server.on("connection", (socket) => {
 END
     start node server.js
     wait_for [ -s port ]
-    start_pusher --key 278d425bdf160c739803 --secret 7ad3773142a6692b25b8 --channel private-foobar --channel presence-foobar \
+    start_pusher --app-key 278d425bdf160c739803 --secret 7ad3773142a6692b25b8 --channel private-foobar --channel presence-foobar \
         --user-data '{"user_id":10,"user_info":{"name":"Mr. Pusher"}}' "ws://127.0.0.1:$(cat port)"
     wait_for lines sent 2
     [ "$(cat sent)" = '{"event":"pusher:subscribe","data":{"channel":"private-foobar","auth":"278d425bdf160c739803:58df8b0c36d6982b82c3ecf6b4662e34fe8c25bba48f5369f135bf843651c3a4"}}
@@ -97,7 +97,7 @@ END
 
 @test "connected, subscribed, events with channel and data, disconnected" {
     server_up
-    start_pusher --key app --channel a --channel b -n 5 "$URL"
+    start_pusher --app-key app --channel a --channel b -n 5 "$URL"
     wait_for logged 2 '^joined'
     trigger a price '{"x": [1,  2]}'
     trigger b 'q%22%C3%A9' 'no JSON'
@@ -144,13 +144,13 @@ END
 
 @test "presence channels tell who comes and goes; two connections of one user are one" {
     server_up
-    start_pusher --key app --secret secret --user-data '{"user_id": 1}' --channel presence-c "$URL"
+    start_pusher --app-key app --secret secret --user-data '{"user_id": 1}' --channel presence-c "$URL"
     first=$PID
     wait_for logged 1 '^joined'
-    start pype-pusher --key app --auth-url "$AUTH?user=2" --channel presence-c "$URL" >out2
+    start pype-pusher --app-key app --auth-url "$AUTH?user=2" --channel presence-c "$URL" >out2
     second=$PID
     wait_for has out '"event":"member_added"'
-    start pype-pusher --key app --auth-url "$AUTH?user=2" --channel presence-c "$URL" >out3
+    start pype-pusher --app-key app --auth-url "$AUTH?user=2" --channel presence-c "$URL" >out3
     wait_for has out3 '"count":2'
     kill "$second" "$PID"
     wait_for has out '"event":"member_removed"'
@@ -161,18 +161,18 @@ END
 
 @test "a cache channel gives its last event, or says that it has none" {
     server_up
-    start_pusher --key app --channel cache-d -n 1 "$URL"
+    start_pusher --app-key app --channel cache-d -n 1 "$URL"
     wait_for has out '{"event":"cache_miss"'
     trigger cache-d x 7
     wait_gone "$PID"
-    start_pusher --key app --channel cache-d -n 1 "$URL"
+    start_pusher --app-key app --channel cache-d -n 1 "$URL"
     wait_gone "$PID"
     [ "$(timeless <out | sed -n 3p)" = '{"event":"x","channel":"cache-d","data":7}' ]
 }
 
 @test "what is no message of the protocol is said and kept whole" {
     server_up
-    start_pusher --key app --channel a --dead-letter dead --max-message 200 --max-line 250 -n 1 "$URL"
+    start_pusher --app-key app --channel a --dead-letter dead --max-message 200 --max-line 250 -n 1 "$URL"
     wait_for logged 1 '^joined'
     tell send 'no JSON'
     tell send '{"channel":"a"}'
@@ -193,20 +193,20 @@ END
 @test "--auth-url is asked with its own headers and credentials, which the server of the channels does not get" {
     server_up
     export TOKEN=t0ken
-    start_pusher --key app --channel private-b --channel 'presence-@a=b,c.d;e' --auth-url "$AUTH" -H 'X-A: one' --bearer env:TOKEN \
+    start_pusher --app-key app --channel private-b --channel 'presence-@a=b,c.d;e' --auth-url "$AUTH" -H 'X-A: one' --bearer env:TOKEN \
         --origin https://example.org "$URL"
     wait_for logged 2 '^joined'
     logged 1 '^auth private-b Bearer t0ken one$'
     logged 1 '^auth presence-@a=b,c.d;e Bearer t0ken one$'
     logged 1 '^connected /app/app?protocol=7&client=pype&version=[0-9.]*&flash=false https://example.org - -$'
-    start pype-pusher --key app --channel a -H 'X-A: two' "$URL"
+    start pype-pusher --app-key app --channel a -H 'X-A: two' "$URL"
     wait_for logged 1 '^connected .* - - two$'
 }
 
 @test "an authorization that is refused for good ends it, with 2; one that may come is tried for again" {
     server_up
     while IFS='|' read -r query said; do
-        pusher --key app --channel a --channel private-b --auth-url "$AUTH?$query" "$URL"
+        pusher --app-key app --channel a --channel private-b --auth-url "$AUTH?$query" "$URL"
         [ "$status" = 2 ]
         [ "$stderr" = "pype-pusher: error: '$URL/app/app': $said" ]
         [ "$(timeless <<<"$output" | tail -n 1 | cut -d, -f1)" = '{"event":"disconnected"' ]
@@ -216,15 +216,15 @@ status=404|channel 'private-b': --auth-url refuses: status 404
 wrong|channel 'private-b': the server refuses: bad signature, status 401
 CASES
     has port.log 'refused private-b'
-    pusher --key app --secret wrong --channel private-b "$URL"
+    pusher --app-key app --secret wrong --channel private-b "$URL"
     [ "$status" = 2 ]
     [[ $output == *'"event":"subscription_error","time":'*',"channel":"private-b","data":{"type":"AuthError","error":"bad signature","status":401}}'* ]]
     for query in status=503 status=429 junk; do
-        pusher --key app --channel private-b --auth-url "$AUTH?$query" --max-failures 3 "$URL"
+        pusher --app-key app --channel private-b --auth-url "$AUTH?$query" --max-failures 3 "$URL"
         [ "$status" = 1 ]
         [[ $stderr == *'given up after 3 failures in a row' ]]
     done
-    pusher --key app --channel private-b --auth-url http://127.0.0.1:1/ --max-failures 2 "$URL"
+    pusher --app-key app --channel private-b --auth-url http://127.0.0.1:1/ --max-failures 2 "$URL"
     [ "$status" = 1 ]
     [[ $stderr == *"channel 'private-b': --auth-url: cannot connect to 127.0.0.1 port 1: connection refused; given up"* ]]
 }
@@ -236,24 +236,24 @@ CASES
         [ "$status" = 2 ]
         [ "$stderr" = "pype-pusher: fatal: $said" ]
     done <<'CASES'
---channel a|no --key, and no URL
---key k|no --channel
---key k --channel a --channel a|--channel 'a' is there twice
---key k --channel a/b|--channel 'a/b' is none: letters, digits and _-=@,.; up to 200 of them
---key k --channel private-encrypted-a --secret s|--channel 'private-encrypted-a': encrypted channels cannot be read
---key k --channel private-a|--channel 'private-a' takes --auth-url or --secret
---key k --channel presence-a --secret s|--channel 'presence-a' takes --user-data with --secret
---key k --channel presence-a --secret s --user-data {}|--user-data takes a JSON object with a "user_id"
---key k --channel a --user-data {}|--user-data needs --secret
---key k --channel a --secret s --auth-url x|--auth-url and --secret exclude each other
---key k --channel a --cluster eu ws://x|a URL and --cluster exclude each other
---key k --channel a ws://x/app/k|--key and a URL with /app/KEY exclude each other
---channel a ws://x|URL 'ws://x': no --key, and no /app/KEY at its end
---key k --channel a ws://x/?a=b|URL 'ws://x/?...': the query is made here
---key k --channel a ftp://x|bad URL 'ftp://x': neither ws nor wss
---key k/l --channel a|--key takes letters, digits, '_' and '-'
+--channel a|no --app-key, and no URL
+--app-key k|no --channel
+--app-key k --channel a --channel a|--channel 'a' is there twice
+--app-key k --channel a/b|--channel 'a/b' is none: letters, digits and _-=@,.; up to 200 of them
+--app-key k --channel private-encrypted-a --secret s|--channel 'private-encrypted-a': encrypted channels cannot be read
+--app-key k --channel private-a|--channel 'private-a' takes --auth-url or --secret
+--app-key k --channel presence-a --secret s|--channel 'presence-a' takes --user-data with --secret
+--app-key k --channel presence-a --secret s --user-data {}|--user-data takes a JSON object with a "user_id"
+--app-key k --channel a --user-data {}|--user-data needs --secret
+--app-key k --channel a --secret s --auth-url x|--auth-url and --secret exclude each other
+--app-key k --channel a --cluster eu ws://x|a URL and --cluster exclude each other
+--app-key k --channel a ws://x/app/k|--app-key and a URL with /app/KEY exclude each other
+--channel a ws://x|URL 'ws://x': no --app-key, and no /app/KEY at its end
+--app-key k --channel a ws://x/?a=b|URL 'ws://x/?...': the query is made here
+--app-key k --channel a ftp://x|bad URL 'ftp://x': neither ws nor wss
+--app-key k/l --channel a|--app-key takes letters, digits, '_' and '-'
 CASES
-    PYPE_CHECK=1 run -0 pype-pusher --key k --channel '#server-to-user-1' --channel private-a --secret @none --cluster eu
+    PYPE_CHECK=1 run -0 pype-pusher --app-key k --channel '#server-to-user-1' --channel private-a --secret @none --cluster eu
 }
 
 # ---- the end of a connection, and the next ----
@@ -261,26 +261,26 @@ CASES
 @test "close codes: 4000-4099 end it with 2, 4100-4199 wait, 4200-4299 come back at once" {
     server_up
     for code in 4000 4001 4009 4099 4300 4999; do
-        pusher --key "close-$code" --channel a "$URL"
+        pusher --app-key "close-$code" --channel a "$URL"
         [ "$status" = 2 ]
         [[ $stderr == *"closed by the server with code $code: because" ]]
     done
-    pusher --key nobody --channel a "$URL"
+    pusher --app-key nobody --channel a "$URL"
     [ "$status" = 2 ]
     [[ $stderr == *"closed by the server with code 4001: Application does not exist" ]]
     for code in 4100 4199 4201 4299 1000 1011 3000; do
-        pusher --key "close-$code" --channel a --max-failures 3 "$URL"
+        pusher --app-key "close-$code" --channel a --max-failures 3 "$URL"
         [ "$status" = 1 ]
         [[ $stderr == *"code $code: because; given up after 3 failures in a row" ]]
     done
     # Told, but not closed.
-    pusher --key error-4003 --channel a "$URL"
+    pusher --app-key error-4003 --channel a "$URL"
     [ "$status" = 2 ]
     [[ $stderr == *"the server says: because (4003)" ]]
-    pusher --key error-4100 --channel a --max-failures 2 "$URL"
+    pusher --app-key error-4100 --channel a --max-failures 2 "$URL"
     [ "$status" = 1 ]
     # A long pause, which is not for 4200: what comes of it are two connections, then a third that waits.
-    start timeout 20 pype-pusher --retry-min 10h --retry-max 10h --key app --channel a "$URL" >out 2>err
+    start timeout 20 pype-pusher --retry-min 10h --retry-max 10h --app-key app --channel a "$URL" >out 2>err
     wait_for logged 1 '^joined'
     tell 'close?code=4200'
     wait_for logged 2 '^joined'
@@ -292,7 +292,7 @@ CASES
 
 @test "a 4200 again and again is not followed at once each time" {
     server_up
-    start pype-pusher --retry-min 10h --retry-max 10h --key close-4200 --channel a "$URL" 2>err
+    start pype-pusher --retry-min 10h --retry-max 10h --app-key close-4200 --channel a "$URL" 2>err
     wait_for lines err 2
     sleep 0.3
     [ "$(grep -c '^connected' port.log)" = 2 ]
@@ -300,7 +300,7 @@ CASES
 
 @test "a lost connection: disconnected and connected tell the gap, and every channel is joined again" {
     server_up
-    start_pusher --key app --secret secret --channel a --channel private-b "$URL"
+    start_pusher --app-key app --secret secret --channel a --channel private-b "$URL"
     wait_for logged 2 '^joined'
     trigger a x 1
     wait_for has out '"event":"x"'
@@ -314,23 +314,23 @@ CASES
 
 @test "nobody there, a server that says nothing, one that answers no subscription: failures" {
     server_up
-    pusher --key app --channel a --max-failures 2 ws://127.0.0.1:1
+    pusher --app-key app --channel a --max-failures 2 ws://127.0.0.1:1
     [ "$status" = 1 ]
     [[ $stderr == *"cannot connect to 127.0.0.1 port 1: connection refused; given up after 2 failures in a row" ]]
-    pusher --key mute --channel a --timeout 300ms --max-failures 1 "$URL"
+    pusher --app-key mute --channel a --timeout 300ms --max-failures 1 "$URL"
     [ "$status" = 1 ]
     [[ $stderr == *"no connection was established by the server within 300ms; given up"* ]]
-    pusher --key gone --channel a --timeout 300ms --once "$URL"
+    pusher --app-key gone --channel a --timeout 300ms --once "$URL"
     [ "$status" = 1 ]
     [[ $stderr == *"not all channels were joined within 300ms" ]]
 }
 
 @test "a silent server is pinged after its activity timeout, and left if it does not answer" {
     server_up ACTIVITY=1
-    start_pusher --key app --channel a --ping-timeout 500ms "$URL"
+    start_pusher --app-key app --channel a --ping-timeout 500ms "$URL"
     wait_for logged 2 '^ping'
     [ "$(grep -c '^connected' port.log)" = 1 ]
-    start timeout 20 pype-pusher --retry-min 1ms --timeout 0 --key gone --channel a --ping 100ms --ping-timeout 200ms "$URL" >out2 2>err2
+    start timeout 20 pype-pusher --retry-min 1ms --timeout 0 --app-key gone --channel a --ping 100ms --ping-timeout 200ms "$URL" >out2 2>err2
     wait_for logged 2 '^connected /app/gone'
     grep -q '"error":"no answer to a ping for 200ms","ours":true' out2
     # Whose ping is answered.
@@ -340,7 +340,7 @@ CASES
 
 @test "--heartbeat: no event of a channel for so long, pings or not" {
     server_up
-    start_pusher --key app --channel a --ping 50ms --heartbeat 400ms "$URL"
+    start_pusher --app-key app --channel a --ping 50ms --heartbeat 400ms "$URL"
     wait_for logged 2 '^joined'
     [[ $(grep '"disconnected"' out | head -n 1) == *'"error":"no event for 400ms","ours":true'* ]]
     logged 3 '^ping'
@@ -348,24 +348,24 @@ CASES
 
 @test "--once ends with the connection: 0 if it was closed well, else 1; it ends with 0 when it is told to" {
     server_up
-    start timeout 20 pype-pusher --key app --channel a --once --retry-reset 1ms "$URL" >out 2>err
+    start timeout 20 pype-pusher --app-key app --channel a --once --retry-reset 1ms "$URL" >out 2>err
     wait_for logged 1 '^joined'
     tell 'close?code=1000'
     wait "$PID"
-    start timeout 20 pype-pusher --key app --channel a --once --retry-reset 1ms "$URL" >out 2>err
+    start timeout 20 pype-pusher --app-key app --channel a --once --retry-reset 1ms "$URL" >out 2>err
     wait_for logged 2 '^joined'
     tell drop
     status=0
     wait "$PID" || status=$?
     [ "$status" = 1 ]
     for key in app mute; do
-        start env --default-signal=INT pype-pusher --key $key --channel a "$URL" >out 2>err
+        start env --default-signal=INT pype-pusher --app-key $key --channel a "$URL" >out 2>err
         wait_for logged 1 "^connected /app/$key"
         sleep 0.2
         kill -INT "$PID"
         wait "$PID"
     done
-    run -0 timeout 10 bash -c "pype-pusher --key app --channel a $URL | head -n 1; exit \${PIPESTATUS[0]}"
+    run -0 timeout 10 bash -c "pype-pusher --app-key app --channel a $URL | head -n 1; exit \${PIPESTATUS[0]}"
     [[ $output == '{"event":"connected"'* ]]
 }
 
@@ -396,7 +396,7 @@ print(connections, total)
     server_up EVERY=1
     local n=${PYPE_KILLS:-50} i
     stages 'restart: {limit: 1000, min: 1ms, max: 2ms}' 'buffer: 16k' <<END
-source: pype-pusher --retry-min 1ms --retry-max 5ms --retry-reset 1ms --key app --channel numbers $URL
+source: pype-pusher --retry-min 1ms --retry-max 5ms --retry-reset 1ms --app-key app --channel numbers $URL
 all: {run: pype-jq -c ., from: source}
 END
     run_flow
@@ -419,7 +419,7 @@ END
 @test "--count counts on behind a kill" {
     server_up EVERY=5
     stages 'restart: {limit: 1000, min: 1ms, max: 2ms}' <<END
-source: pype-pusher --retry-min 1ms --key app --channel numbers -n 200 $URL
+source: pype-pusher --retry-min 1ms --app-key app --channel numbers -n 200 $URL
 n: {run: pype-jq .data.n, from: source.n}
 END
     run_flow

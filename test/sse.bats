@@ -1,6 +1,6 @@
 # pype-sse against nginx, pype-serve, and a server in node that replays from Last-Event-ID and behaves as badly as it is told to.
 #
-# What the bytes of a stream mean is checked by test/unit/event_stream.c and records.c.
+# What the bytes of a stream mean is checked by test/unit/sse_stream.c and sse_records.c.
 
 load lib
 load flow

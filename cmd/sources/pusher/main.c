@@ -65,7 +65,7 @@ static char *base_url(struct pusher *pusher, const char *given)
 
 	if (!given) {
 		if (!pusher->key)
-			die("no --key, and no URL");
+			die("no --app-key, and no URL");
 		return text_format("wss://ws-%s.pusher.com", pusher->cluster ? pusher->cluster : "mt1");
 	}
 	if (pusher->cluster)
@@ -85,15 +85,15 @@ static void make_url(struct pusher *pusher, const char *given)
 	const char *mistake;
 
 	if (key && pusher->key)
-		die("--key and a URL with /app/KEY exclude each other");
+		die("--app-key and a URL with /app/KEY exclude each other");
 	if (!key && !pusher->key)
-		die("URL '%s': no --key, and no /app/KEY at its end", base);
+		die("URL '%s': no --app-key, and no /app/KEY at its end", base);
 	whole = text_format("%s%s%s?protocol=%d&client=pype&version=" PYPE_VERSION "&flash=false", base,
 	                    key ? "" : "/app/", key ? "" : pusher->key, PROTOCOL);
 	if (key)
 		pusher->key = key;
 	if (!is_word(pusher->key))
-		die("--key takes letters, digits, '_' and '-'");
+		die("--app-key takes letters, digits, '_' and '-'");
 	mistake = opening_url(whole, &pusher->url, &pusher->shown);
 	if (mistake)
 		die("bad URL '%s': %s", base, mistake);
@@ -224,7 +224,7 @@ int main(int argc, char **argv)
 	                        .ping_timeout = 30 * UNIT_S,
 	                        .request = {.max_message = UINT64_MAX}};
 	struct option options[] = {
-		OPTION_STRING(0, "key", "KEY", &pusher.key, "the application's key"),
+		OPTION_STRING(0, "app-key", "KEY", &pusher.key, "the application's key"),
 		OPTION_STRING(0, "cluster", "NAME", &pusher.cluster, "where the application is, at pusher.com (mt1)"),
 		OPTION_LIST(0, "channel", "NAME", &pusher.names, "listen to this channel (repeatable)"),
 		OPTION_STRING_SECRET(0, "auth-url", "URL", &pusher.auth_url,

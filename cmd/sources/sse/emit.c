@@ -108,7 +108,7 @@ static bool set_name(struct sse *sse, const char *name, size_t length)
 	return true;
 }
 
-static bool wanted(const struct sse *sse, const struct event_stream_event *event)
+static bool wanted(const struct sse *sse, const struct sse_stream_event *event)
 {
 	const char *name = event->name_length > 0 ? event->name : "message";
 	size_t length = event->name_length > 0 ? event->name_length : strlen(name);
@@ -125,10 +125,10 @@ static void warn_of_ids(struct sse *sse)
 		if (message_pass(&sse->ids))
 			message_warning(
 				"'%s': an event ID is ignored: it has a NUL, is not UTF-8, or longer than %d bytes",
-				sse->shown, EVENT_STREAM_ID);
+				sse->shown, SSE_STREAM_ID);
 }
 
-static bool found_event(void *context, const struct event_stream_event *event)
+static bool found_event(void *context, const struct sse_stream_event *event)
 {
 	struct sse *sse = context;
 
@@ -147,7 +147,7 @@ static bool found_event(void *context, const struct event_stream_event *event)
 
 static bool found_record(void *context, const struct record *record)
 {
-	static const struct event_stream_event unnamed = {.name = ""};
+	static const struct sse_stream_event unnamed = {.name = ""};
 	struct sse *sse = context;
 
 	set_name(sse, "", 0);
@@ -165,7 +165,7 @@ void emit_begin(struct sse *sse)
 {
 	sse->received = 0;
 	if (sse->stream_format == FORMAT_SSE)
-		event_stream_begin(&sse->stream);
+		sse_stream_begin(&sse->stream);
 	else
 		records_init(&sse->records, sse->stream_format == FORMAT_JSON_SEQ, sse->max_message, found_record, sse);
 }
@@ -173,7 +173,7 @@ void emit_begin(struct sse *sse)
 bool emit_bytes(struct sse *sse, const char *bytes, size_t length)
 {
 	if (sse->stream_format == FORMAT_SSE)
-		return event_stream_add(&sse->stream, bytes, length);
+		return sse_stream_add(&sse->stream, bytes, length);
 	return records_add(&sse->records, bytes, length);
 }
 
@@ -194,12 +194,12 @@ void emit_state(struct sse *sse, const char *name, const struct text *data)
 
 void emit_init(struct sse *sse)
 {
-	event_stream_init(&sse->stream, sse->max_message, found_event, sse);
+	sse_stream_init(&sse->stream, sse->max_message, found_event, sse);
 }
 
 void emit_free(struct sse *sse)
 {
-	event_stream_free(&sse->stream);
+	sse_stream_free(&sse->stream);
 	records_free(&sse->records);
 	text_free(&sse->event);
 	text_free(&sse->line);

@@ -48,8 +48,8 @@ static void check_id(const struct sse *sse)
 	for (const char *s = sse->first_id; s && *s; s++)
 		if (*s == '\r' || *s == '\n')
 			die("--last-event-id holds a line break");
-	if (sse->first_id && strlen(sse->first_id) > EVENT_STREAM_ID)
-		die("--last-event-id is longer than %d bytes", EVENT_STREAM_ID);
+	if (sse->first_id && strlen(sse->first_id) > SSE_STREAM_ID)
+		die("--last-event-id is longer than %d bytes", SSE_STREAM_ID);
 	if (sse->format > FORMAT_SSE && (sse->first_id || sse->state_path || sse->events.count > 0))
 		die("--last-event-id, --state and --event are for server-sent events: other streams have no such "
 		    "thing");

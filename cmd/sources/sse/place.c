@@ -14,7 +14,7 @@
 
 static const int64_t write_pause = UNIT_S;
 
-_Static_assert(sizeof(struct place) + EVENT_STREAM_ID <= PAGE_CURSOR, "a place must fit into a cursor");
+_Static_assert(sizeof(struct place) + SSE_STREAM_ID <= PAGE_CURSOR, "a place must fit into a cursor");
 
 static void set_id(struct sse *sse, const char *id, size_t length)
 {
@@ -40,7 +40,7 @@ static bool read_file(struct sse *sse, struct text *content)
 		return false;
 	text_clear(&sse->stream.id);
 	json_add_unescaped(&sse->stream.id, span.at, span.length);
-	return sse->stream.id.length <= EVENT_STREAM_ID;
+	return sse->stream.id.length <= SSE_STREAM_ID;
 }
 
 static void open_file(struct sse *sse)

@@ -2,7 +2,7 @@
  * sse: what the files of pype-sse share.
  *
  * main.c reads the options; link.c decides when to connect, and again; emit.c makes events of what comes; place.c keeps
- * where the source is; event_stream.c and records.c take the bytes apart.
+ * where the source is; sse_stream.c and records.c take the bytes apart.
  */
 #ifndef PYPE_SSE_H
 #define PYPE_SSE_H
@@ -12,7 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "cmd/sources/sse/event_stream.h"
+#include "cmd/sources/sse/sse_stream.h"
 #include "cmd/sources/sse/records.h"
 #include "common/backoff.h"
 #include "common/http.h"
@@ -72,7 +72,7 @@ struct sse {
 
 	/* emit.c */
 	enum format stream_format; /* of this connection */
-	struct event_stream stream;
+	struct sse_stream stream;
 	struct records records;
 	struct text event, line, members; /* of the event that is put together: its name, its data, its id */
 

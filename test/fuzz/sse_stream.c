@@ -1,6 +1,6 @@
-// with: cmd/sources/sse/event_stream.c cmd/sources/sse/records.c common/utf8.c common/json_want.c common/json_keys.c common/json.c common/json_text.c common/text.c common/memory.c common/message.c
+// with: cmd/sources/sse/sse_stream.c cmd/sources/sse/records.c common/utf8.c common/json_want.c common/json_keys.c common/json.c common/json_text.c common/text.c common/memory.c common/message.c
 /*
- * event_stream and records: the first bytes of the input say which of them, the limit, and the size of the pieces. What comes out does
+ * sse_stream and records: the first bytes of the input say which of them, the limit, and the size of the pieces. What comes out does
  * not depend on the pieces, is within the limit, and has no line that the syntax does not let in.
  */
 #include <inttypes.h>
@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cmd/sources/sse/event_stream.h"
+#include "cmd/sources/sse/sse_stream.h"
 #include "cmd/sources/sse/records.h"
 #include "common/json.h"
 #include "common/utf8.h"
@@ -18,7 +18,7 @@ enum { KIND, LIMIT, SIZE, HEAD };
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 struct seen {
-	struct event_stream stream;
+	struct sse_stream stream;
 	struct text text;
 	uint64_t limit;
 };
@@ -37,12 +37,12 @@ static void check_padding(const char *bytes, size_t length)
 		sum = (char)(sum + bytes[length + i]);
 }
 
-static bool found_event(void *context, const struct event_stream_event *event)
+static bool found_event(void *context, const struct sse_stream_event *event)
 {
 	struct seen *seen = context;
 	const struct text *id = &seen->stream.id;
 
-	check(id->length <= EVENT_STREAM_ID && utf8_valid(id->data, id->length) && strlen(id->data) == id->length);
+	check(id->length <= SSE_STREAM_ID && utf8_valid(id->data, id->length) && strlen(id->data) == id->length);
 	check(!event->over || (!event->data && event->over > seen->limit));
 	if (event->data) {
 		check(event->length <= seen->limit && event->name_length <= seen->limit);
@@ -74,20 +74,20 @@ static void take(struct seen *seen, int kind, const char *bytes, size_t length, 
 {
 	struct records records = {0};
 
-	event_stream_init(&seen->stream, seen->limit, found_event, seen);
+	sse_stream_init(&seen->stream, seen->limit, found_event, seen);
 	records_init(&records, kind == 1, seen->limit, found_record, seen);
 	for (size_t at = 0; at < length; at += size) {
 		size_t piece = size < length - at ? size : length - at;
 		char *copy = malloc(piece);
 
 		memcpy(copy, bytes + at, piece);
-		check(kind == 0 ? event_stream_add(&seen->stream, copy, piece) : records_add(&records, copy, piece));
+		check(kind == 0 ? sse_stream_add(&seen->stream, copy, piece) : records_add(&records, copy, piece));
 		free(copy);
 	}
 	records_end(&records, kind != 3);
 	text_addf(&seen->text, "%" PRId64 " %" PRIu64, seen->stream.retry, seen->stream.bad_ids);
 	records_free(&records);
-	event_stream_free(&seen->stream);
+	sse_stream_free(&seen->stream);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

@@ -1,4 +1,4 @@
-#include "cmd/sources/sse/event_stream.h"
+#include "cmd/sources/sse/sse_stream.h"
 
 #include <string.h>
 
@@ -7,16 +7,16 @@
 
 enum { FIELD_ROOM = 16 }; /* for the longest name of a field, its colon and blank, before a value at the limit */
 
-void event_stream_init(struct event_stream *stream, uint64_t limit,
-                       bool (*found)(void *context, const struct event_stream_event *event), void *context)
+void sse_stream_init(struct sse_stream *stream, uint64_t limit,
+                     bool (*found)(void *context, const struct sse_stream_event *event), void *context)
 {
-	*stream = (struct event_stream){.retry = -1, .limit = limit, .found = found, .context = context};
+	*stream = (struct sse_stream){.retry = -1, .limit = limit, .found = found, .context = context};
 	text_init(&stream->id);
 	text_init(&stream->name);
-	event_stream_begin(stream);
+	sse_stream_begin(stream);
 }
 
-void event_stream_free(struct event_stream *stream)
+void sse_stream_free(struct sse_stream *stream)
 {
 	text_free(&stream->id);
 	text_free(&stream->line);
@@ -25,14 +25,14 @@ void event_stream_free(struct event_stream *stream)
 	text_free(&stream->next_id);
 }
 
-static void clear_event(struct event_stream *stream)
+static void clear_event(struct sse_stream *stream)
 {
 	text_clear(&stream->data);
 	text_clear(&stream->name);
 	stream->data_whole = stream->name_whole = 0;
 }
 
-static void clear_line(struct event_stream *stream)
+static void clear_line(struct sse_stream *stream)
 {
 	text_clear(&stream->line);
 	stream->line_whole = 0;
@@ -44,7 +44,7 @@ static void set(struct text *text, const char *bytes, size_t length)
 	text_add(text, bytes, length);
 }
 
-void event_stream_begin(struct event_stream *stream)
+void sse_stream_begin(struct sse_stream *stream)
 {
 	clear_line(stream);
 	clear_event(stream);
@@ -62,12 +62,12 @@ struct value {
 	bool cut;
 };
 
-static uint64_t data_length(const struct event_stream *stream)
+static uint64_t data_length(const struct sse_stream *stream)
 {
 	return stream->data_whole > 0 ? stream->data_whole - 1 : 0;
 }
 
-static void take_data(struct event_stream *stream, const struct value *value)
+static void take_data(struct sse_stream *stream, const struct value *value)
 {
 	stream->data_whole += value->whole + 1;
 	if (data_length(stream) > stream->limit)
@@ -76,22 +76,22 @@ static void take_data(struct event_stream *stream, const struct value *value)
 	text_add_char(&stream->data, '\n');
 }
 
-static void take_name(struct event_stream *stream, const struct value *value)
+static void take_name(struct sse_stream *stream, const struct value *value)
 {
 	set(&stream->name, value->bytes, value->length);
 	stream->name_whole = value->whole;
 }
 
-static void take_id(struct event_stream *stream, const struct value *value)
+static void take_id(struct sse_stream *stream, const struct value *value)
 {
-	if (memchr(value->bytes, '\0', value->length) || value->cut || value->length > EVENT_STREAM_ID ||
+	if (memchr(value->bytes, '\0', value->length) || value->cut || value->length > SSE_STREAM_ID ||
 	    !utf8_valid(value->bytes, value->length))
 		stream->bad_ids++;
 	else
 		set(&stream->next_id, value->bytes, value->length);
 }
 
-static void take_retry(struct event_stream *stream, const struct value *value)
+static void take_retry(struct sse_stream *stream, const struct value *value)
 {
 	int64_t milliseconds = 0;
 
@@ -112,10 +112,10 @@ static void take_retry(struct event_stream *stream, const struct value *value)
 
 static const struct field {
 	const char *name;
-	void (*take)(struct event_stream *stream, const struct value *value);
+	void (*take)(struct sse_stream *stream, const struct value *value);
 } fields[] = {{"data", take_data}, {"event", take_name}, {"id", take_id}, {"retry", take_retry}};
 
-static void take_field(struct event_stream *stream, const char *line, size_t length, uint64_t whole)
+static void take_field(struct sse_stream *stream, const char *line, size_t length, uint64_t whole)
 {
 	const char *colon = memchr(line, ':', length);
 	size_t name = colon ? (size_t)(colon - line) : length;
@@ -139,9 +139,9 @@ static bool same(const struct text *a, const struct text *b)
 	return a->length == b->length && memcmp(a->data, b->data, a->length) == 0;
 }
 
-static bool dispatch(struct event_stream *stream)
+static bool dispatch(struct sse_stream *stream)
 {
-	struct event_stream_event event = {.name = stream->name.data, .name_length = stream->name.length};
+	struct sse_stream_event event = {.name = stream->name.data, .name_length = stream->name.length};
 	bool moved = !same(&stream->id, &stream->next_id), more = true;
 
 	if (moved)
@@ -160,7 +160,7 @@ static bool dispatch(struct event_stream *stream)
 }
 
 /* whole: the line's length, of which there may be less. */
-static bool take_line(struct event_stream *stream, const char *line, size_t length, uint64_t whole)
+static bool take_line(struct sse_stream *stream, const char *line, size_t length, uint64_t whole)
 {
 	if (!stream->started && length >= 3 && memcmp(line, "\xef\xbb\xbf", 3) == 0) {
 		line += 3;
@@ -187,10 +187,10 @@ static const char *line_end(const char *at, const char *end)
 }
 
 /* Part of a line. */
-static void keep(struct event_stream *stream, const char *bytes, size_t length)
+static void keep(struct sse_stream *stream, const char *bytes, size_t length)
 {
 	/* A line may be an id, too. */
-	uint64_t most = stream->limit > EVENT_STREAM_ID ? stream->limit : EVENT_STREAM_ID, room;
+	uint64_t most = stream->limit > SSE_STREAM_ID ? stream->limit : SSE_STREAM_ID, room;
 
 	room = most > UINT64_MAX - FIELD_ROOM ? UINT64_MAX : most + FIELD_ROOM;
 	room -= stream->line.length;
@@ -198,7 +198,7 @@ static void keep(struct event_stream *stream, const char *bytes, size_t length)
 	text_add(&stream->line, bytes, length < room ? length : (size_t)room);
 }
 
-bool event_stream_add(struct event_stream *stream, const char *bytes, size_t length)
+bool sse_stream_add(struct sse_stream *stream, const char *bytes, size_t length)
 {
 	const char *end = bytes + length;
 

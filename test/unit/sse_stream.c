@@ -1,6 +1,6 @@
-// with: cmd/sources/sse/event_stream.c
+// with: cmd/sources/sse/sse_stream.c
 /*
- * event_stream: the cases of the web platform tests (eventsource/format-*), and of what they leave out. Every stream is given
+ * sse_stream: the cases of the web platform tests (eventsource/format-*), and of what they leave out. Every stream is given
  * whole, cut at each position, and byte by byte: events, ids and the reconnection time must be the same.
  */
 #include <inttypes.h>
@@ -8,19 +8,19 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cmd/sources/sse/event_stream.h"
+#include "cmd/sources/sse/sse_stream.h"
 #include "common/json.h"
 #include "test/unit/tap.h"
 
 enum { LIMIT = 40 };
 
 struct seen {
-	struct event_stream stream;
+	struct sse_stream stream;
 	struct text events; /* NAME[DATA]ID, ~ID for no more than another id, <N> for one that is too long; @: NUL */
 	size_t count, stop_after; /* 0: never */
 };
 
-static bool found(void *context, const struct event_stream_event *event)
+static bool found(void *context, const struct sse_stream_event *event)
 {
 	struct seen *seen = context;
 	volatile char sum = 0;
@@ -51,7 +51,7 @@ static char *take(const char *bytes, size_t length, size_t cut, size_t size)
 	struct seen seen = {0};
 
 	text_init(&seen.events);
-	event_stream_init(&seen.stream, LIMIT, found, &seen);
+	sse_stream_init(&seen.stream, LIMIT, found, &seen);
 	for (size_t at = 0; at < length;) {
 		size_t piece = size ? size : at < cut ? cut : length - at;
 		char *copy;
@@ -61,7 +61,7 @@ static char *take(const char *bytes, size_t length, size_t cut, size_t size)
 		/* So that a sanitizer sees what is read beyond it. */
 		copy = malloc(piece);
 		memcpy(copy, bytes + at, piece);
-		event_stream_add(&seen.stream, copy, piece);
+		sse_stream_add(&seen.stream, copy, piece);
 		free(copy);
 		at += piece;
 	}
@@ -69,7 +69,7 @@ static char *take(const char *bytes, size_t length, size_t cut, size_t size)
 		text_addf(&seen.events, "retry %" PRId64, seen.stream.retry);
 	if (seen.stream.bad_ids)
 		text_addf(&seen.events, "bad %" PRIu64, seen.stream.bad_ids);
-	event_stream_free(&seen.stream);
+	sse_stream_free(&seen.stream);
 	return text_detach(&seen.events);
 }
 
@@ -185,17 +185,17 @@ static void check_connections(struct tap *tap)
 	struct seen seen = {.stop_after = 3};
 
 	text_init(&seen.events);
-	event_stream_init(&seen.stream, LIMIT, found, &seen);
+	sse_stream_init(&seen.stream, LIMIT, found, &seen);
 	text_add_string(&seen.stream.id, "0");
-	event_stream_begin(&seen.stream);
-	event_stream_add(&seen.stream, BYTES("data: 1\n\nid: 1\nevent: lost\ndata: lost"));
-	event_stream_begin(&seen.stream);
-	event_stream_add(&seen.stream, BYTES("\ndata: 2\n\n"));
+	sse_stream_begin(&seen.stream);
+	sse_stream_add(&seen.stream, BYTES("data: 1\n\nid: 1\nevent: lost\ndata: lost"));
+	sse_stream_begin(&seen.stream);
+	sse_stream_add(&seen.stream, BYTES("\ndata: 2\n\n"));
 	tap_ok(tap, strcmp(seen.events.data, "[1]0 [2]0 ") == 0, "half an event is forgotten, the id is not: %s",
 	       seen.events.data);
-	tap_ok(tap, !event_stream_add(&seen.stream, BYTES("data: 3\n\ndata: 4\n\n")), "stopped");
+	tap_ok(tap, !sse_stream_add(&seen.stream, BYTES("data: 3\n\ndata: 4\n\n")), "stopped");
 	tap_ok(tap, strcmp(seen.events.data, "[1]0 [2]0 [3]0 ") == 0, "no more after that: %s", seen.events.data);
-	event_stream_free(&seen.stream);
+	sse_stream_free(&seen.stream);
 	text_free(&seen.events);
 }
 

@@ -212,7 +212,7 @@ static bool take_head(struct http_transfer *transfer)
 	bool more;
 
 	curl_easy_getinfo(transfer->easy, CURLINFO_RESPONSE_CODE, &status);
-	if (transfer->headed || status < 200 || status > 299)
+	if (transfer->headed || status < 200 || status > 299 || !(request->head || request->endless))
 		return true;
 	transfer->headed = true;
 	read_headers(transfer);

@@ -101,6 +101,27 @@ NGINX
     [ "$(sed 1,2d <<<"$output")" = "$(seq 1 30000)" ]
 }
 
+@test "over TLS and HTTP/2" {
+    port=$(free_port)
+    openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -subj /CN=x -addext subjectAltName=IP:127.0.0.1 -days 2 \
+        -keyout key.pem -out cert.pem 2>openssl.log
+    start_nginx "$port" <<NGINX
+        server {
+            listen 127.0.0.1:@PORT@ ssl http2;
+            ssl_certificate $PWD/cert.pem;
+            ssl_certificate_key $PWD/key.pem;
+            default_type text/event-stream;
+        }
+NGINX
+    seq 1 30000 | sed 's/.*/id: &\ndata: &\n/' >nginx/www/stream
+    sse --once --bare --cacert cert.pem "https://127.0.0.1:$port/stream"
+    [ "$output" = "$(seq 1 30000)" ]
+    [ "$(tail -n 1 nginx/access.log | grep -c 'HTTP/2.0" 200')" = 1 ]
+    sse --once "https://127.0.0.1:$port/stream"
+    [ "$status" = 1 ]
+    [[ $stderr == *'certificate not accepted: '*' (--cacert FILE trusts its issuer)' ]]
+}
+
 @test "what pype-serve shows, with the gap that its buffer leaves" {
     mkfifo in
     start sh -c 'pype-serve --listen 0 --port-file served --history 1000 <in' 2>serve.err
@@ -276,6 +297,14 @@ CASES
     alive "$PID"
 }
 
+@test "a server that drops again and again does not fill the log" {
+    server_up
+    sse -n 150 --bare "$URL/numbers?drop=1"
+    [ "$status" = 0 ]
+    [ "$(wc -l <<<"$output")" = 150 ]
+    [ "$(grep -c 'next try in' <<<"$stderr")" = 11 ]
+}
+
 @test "redirects are followed, with the headers" {
     server_up
     sse -n 1 --bare --last-event-id 41 "$URL/redirect?to=/numbers"
@@ -434,6 +463,22 @@ END
     flow_ends 60
     [ "$status" = 0 ]
     counts flow.out 1 300
+}
+
+@test "protocol: sync; a new flow goes on at --state" {
+    server_up
+    stages 'protocol: sync' <<END
+source: pype-sse --retry-min 1ms -n 30 --state place "$URL/numbers?drop=7"
+n: {run: pype-jq .data.n, from: source.n}
+END
+    run_flow
+    flow_ends 20
+    counts flow.out 1 30
+    [ "$(cat place)" = '{"last_event_id":"30"}' ]
+    rm -rf .pype
+    run_flow
+    flow_ends 20
+    counts flow.out 31 60
 }
 
 @test "without ids a kill leaves a gap, which is told" {

@@ -134,11 +134,22 @@ static void wait_for_next(struct pusher *pusher, enum next next, bool good, int6
 	source_loop_after(&pusher->loop, &pusher->retry, pause);
 }
 
+/* A connection that lasted: the next failure is worth a message again. */
+static void say_anew(struct pusher *pusher)
+{
+	if (message_hidden(&pusher->limit))
+		message_warning("'%s': good again after %llu failures", pusher->shown,
+		                (unsigned long long)pusher->limit.count);
+	pusher->limit.count = 0;
+}
+
 static void decide(struct pusher *pusher, const struct websocket_end *end, bool good, const char *error)
 {
 	enum next next = what_next(pusher->code ? pusher->code : end->code);
 
 	pusher->failures = good ? 0 : pusher->failures + 1;
+	if (good)
+		say_anew(pusher);
 	if (end->failure == WEBSOCKET_SETUP || pusher->pointless || next == NEXT_NEVER) {
 		message_error("'%s': %s", pusher->shown, error);
 		leave(pusher, STATUS_POINTLESS);
@@ -314,10 +325,6 @@ void link_established(struct pusher *pusher)
 void link_complete(struct pusher *pusher)
 {
 	ev_timer_stop(pusher->loop.loop, &pusher->patience);
-	if (message_hidden(&pusher->limit))
-		message_warning("'%s': connected again after %llu failures", pusher->shown,
-		                (unsigned long long)pusher->limit.count);
-	pusher->limit.count = 0;
 }
 
 void link_start(struct pusher *pusher)

@@ -207,6 +207,15 @@ static void wait_for_next(struct sse *sse, bool good, int64_t asked, bool said)
 	source_loop_after(&sse->loop, &sse->retry, pause);
 }
 
+/* A connection that lasted: the next failure is worth a message again. */
+static void say_anew(struct sse *sse)
+{
+	if (message_hidden(&sse->limit))
+		message_warning("'%s': good again after %llu failures", sse->shown,
+		                (unsigned long long)sse->limit.count);
+	sse->limit.count = 0;
+}
+
 static void again(struct sse *sse, int64_t asked)
 {
 	bool opened = sse->verdict == VERDICT_NONE, lasted = sse->ended - sse->began >= sse->backoff.reset;
@@ -223,11 +232,8 @@ static void again(struct sse *sse, int64_t asked)
 		              (long long)sse->failures);
 		leave(sse, STATUS_FAILED);
 	} else {
-		if (good && message_hidden(&sse->limit))
-			message_warning("'%s': good again after %llu failures", sse->shown,
-			                (unsigned long long)sse->limit.count);
-		if (good)
-			sse->limit.count = 0;
+		if (good && lasted)
+			say_anew(sse);
 		wait_for_next(sse, good, asked, !opened);
 	}
 }

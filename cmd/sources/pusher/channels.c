@@ -32,7 +32,7 @@ static void check_channel(const struct pusher *pusher, const struct channel *cha
 		die("--channel '%s' is none: letters, digits and _-=@,.; up to %d of them", name, NAME_MAX_LENGTH);
 	if (begins(name, "private-encrypted-"))
 		die("--channel '%s': encrypted channels cannot be read", name);
-	if (channel->secret && !pusher->secret && !pusher->auth_url)
+	if (channel->secret && !pusher->secret && !pusher->auth_given)
 		die("--channel '%s' takes --auth-url or --secret", name);
 	if (channel->presence && pusher->secret && !pusher->user_data)
 		die("--channel '%s' takes --user-data with --secret", name);

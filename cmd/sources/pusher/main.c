@@ -133,15 +133,15 @@ static void check_auth(struct pusher *pusher)
 	char *url, *shown;
 	const char *mistake;
 
-	if (pusher->auth_url && pusher->secret)
+	if (pusher->auth_given && pusher->secret)
 		die("--auth-url and --secret exclude each other");
 	if (pusher->user_data && !pusher->secret)
 		die("--user-data needs --secret");
 	check_user_data(pusher);
 	if (pusher->secret && !*pusher->secret)
 		die("--secret is empty");
-	if (is_set(pusher->auth_url)) {
-		mistake = http_url(pusher->auth_url, &url, &shown);
+	if (is_set(pusher->auth_given)) {
+		mistake = http_url(pusher->auth_given, &url, &shown);
 		if (mistake)
 			die("--auth-url: %s", mistake);
 		free(shown);
@@ -156,7 +156,7 @@ static void share_settings(struct pusher *pusher)
 	pusher->auth_settings = pusher->settings;
 	pusher->auth_settings.unix_socket = NULL;
 	pusher->request.no_compression = pusher->settings.no_compression;
-	if (pusher->auth_url) {
+	if (pusher->auth_given) {
 		pusher->settings.headers = (struct option_list){0};
 		pusher->settings.user = pusher->settings.bearer = NULL;
 		pusher->settings.netrc = false;
@@ -197,7 +197,7 @@ static int run(struct pusher *pusher)
 	must_be_readable(pusher->settings.key, "key");
 	source_open(&pusher->source);
 	source_loop_open(&pusher->loop, link_stop, pusher);
-	if (pusher->auth_url)
+	if (pusher->auth_given)
 		pusher->http = http_new(pusher->loop.loop, &pusher->auth_settings);
 	receive_init(pusher);
 	link_init(pusher);
@@ -227,7 +227,7 @@ int main(int argc, char **argv)
 		OPTION_STRING(0, "app-key", "KEY", &pusher.key, "the application's key"),
 		OPTION_STRING(0, "cluster", "NAME", &pusher.cluster, "where the application is, at pusher.com (mt1)"),
 		OPTION_LIST(0, "channel", "NAME", &pusher.names, "listen to this channel (repeatable)"),
-		OPTION_STRING_SECRET(0, "auth-url", "URL", &pusher.auth_url,
+		OPTION_STRING_SECRET(0, "auth-url", "URL", &pusher.auth_given,
 	                             "where private channels are authorized (@FILE, env:NAME)"),
 		OPTION_STRING_SECRET(0, "secret", "SECRET", &pusher.secret,
 	                             "the application's secret, to authorize them here (@FILE, env:NAME)"),

@@ -59,7 +59,8 @@ struct pusher {
 	struct websocket_request request;
 	int64_t max_failures, count, retry_after_max, heartbeat, ping, ping_timeout;
 	bool once, as_text;
-	char *key, *url, *shown, *cluster, *auth_url, *secret, *user_data, *origin;
+	char *key, *cluster, *auth_given, *secret, *user_data, *origin;
+	char *url, *shown, *auth_url; /* … and what is made of it; shown is for messages */
 	struct option_list names, events; /* channels; names of events to take, none: all */
 
 	/* while it runs: link.c */

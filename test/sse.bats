@@ -451,18 +451,22 @@ END
     happened p.source failed "$n"
 }
 
-@test "kill -9 under exact with events larger than a block: each comes once" {
+@test "kill -9 under exact with events larger than a block: each comes once, and each connection is told" {
     server_up
+    local n=$((${PYPE_KILLS:-50} / 5))
     stages 'restart: {limit: 1000, min: 1ms, max: 2ms}' <<END
-source: pype-sse --retry-min 1ms --retry-max 5ms --max-failures 0 -n 300 "$URL/numbers?size=300000&every=3"
-n: {run: pype-jq .data.n, from: source.n}
+source: pype-sse --retry-min 1ms --retry-max 5ms --max-failures 0 -n 100000 "$URL/numbers?size=300000&every=3"
+n: {run: "pype-jq -c '[.event, .data.n]'", from: source}
 END
     run_flow
     wait_for lines flow.out 5
-    kills $((${PYPE_KILLS:-50} / 5))
-    flow_ends 60
-    [ "$status" = 0 ]
-    counts flow.out 1 300
+    kills "$n"
+    grows flow.out
+    pype stop
+    flow_ends 20
+    sed -n 's/\["n",\([0-9]*\)\]/\1/p' flow.out >numbers
+    counts numbers 1 "$(wc -l <numbers)"
+    [ "$(grep -c connected flow.out)" -gt "$n" ]
 }
 
 @test "protocol: sync; a new flow goes on at --state" {

@@ -137,7 +137,7 @@ status_of() {
         pype-websocket) allowed='curl ev wslay z crypto' ;;
         pype-socketio) allowed='curl ev wslay z crypto' ;;
         pype-serve) allowed='microhttpd ev' ;;
-        pype-sse) allowed='curl ev' ;;
+        pype-sse) allowed='curl ev crypto' ;;
         pype-pusher) allowed='curl ev crypto wslay z' ;;
         *) allowed='' ;;
         esac

@@ -240,7 +240,7 @@ type=|the answer is of no type, which is no stream (--format reads it as one)
 type=text/event-streams|the answer is text/event-streams, which is no stream (--format reads it as one)
 status=404|status 404
 status=401|status 401
-status=206|status 206, which is no stream
+status=206|status 206
 CASES
     for status_ in 500 503 429 408; do
         rm -f port.log
@@ -252,6 +252,12 @@ CASES
     sse -n 1 --bare "$URL/trouble?status=503&times=4"
     [ "$status" = 0 ]
     [ "$output" = '{"n":1,"more":""}' ]
+    sse --retry-status 404,5xx -n 1 --bare "$URL/trouble?status=404&times=2"
+    [ "$output" = '{"n":1,"more":""}' ]
+    sse --retry-status 500 "$URL/bytes?status=503"
+    [ "$status" = 2 ]
+    sse --retry-status 5x "$URL/204"
+    [ "$status" = 2 ]
     sse --once "$URL/bytes?status=503"
     [ "$status" = 1 ]
     sse --max-failures 2 http://127.0.0.1:1/
@@ -303,6 +309,18 @@ CASES
     [ "$status" = 0 ]
     [ "$(wc -l <<<"$output")" = 150 ]
     [ "$(grep -c 'next try in' <<<"$stderr")" = 11 ]
+}
+
+@test "a token that has been refused is renewed when it connects again" {
+    server_up
+    echo 0 >token
+    start pype-sse --retry-min 1ms -n 6 --bare --bearer-command 'echo $(($(cat token) + 1)) >token; cat token' "$URL/numbers?drop=2&token=2" >out 2>err
+    wait_gone "$PID"
+    [ "$(grep -o '"n":[0-9]*' out | xargs)" = "n:1 n:2 n:3 n:4 n:5 n:6" ]
+    # Each token is good for two requests; the fourth is the third again.
+    [ "$(cat token)" = 2 ]
+    [ "$(ids_sent | xargs)" = '- 2 4 4' ]
+    [ ! -s err ] || [ "$(grep -c 'closed in the middle' err)" = "$(grep -c . err)" ]
 }
 
 @test "redirects are followed, with the headers" {

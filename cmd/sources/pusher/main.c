@@ -3,7 +3,6 @@
  */
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "cmd/sources/pusher/pusher.h"
 #include "common/json_text.h"
@@ -182,19 +181,11 @@ static void check(struct pusher *pusher, char **operands)
 	make_url(pusher, operands[0]);
 }
 
-static void must_be_readable(const char *path, const char *word)
-{
-	if (path && access(path, R_OK) < 0)
-		die("--%s '%s':", word, path);
-}
-
 static int run(struct pusher *pusher)
 {
 	int status;
 
-	must_be_readable(pusher->settings.cacert, "cacert");
-	must_be_readable(pusher->settings.cert, "cert");
-	must_be_readable(pusher->settings.key, "key");
+	http_settings_files(&pusher->settings);
 	source_open(&pusher->source);
 	source_loop_open(&pusher->loop, link_stop, pusher);
 	if (pusher->auth_given)
@@ -253,7 +244,7 @@ int main(int argc, char **argv)
 		OPTION_SIZE(0, "max-message", "SIZE", &pusher.request.max_message,
 	                    "limit for a message (as --max-line)"),
 		OPTION_STRING(0, "origin", "URL", &pusher.origin, "send this Origin"),
-		HTTP_OPTIONS(&pusher.settings),
+		HTTP_HANDSHAKE_OPTIONS(&pusher.settings),
 		OPTION_END,
 	};
 	char **operands;

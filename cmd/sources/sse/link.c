@@ -121,10 +121,8 @@ static bool head(void *context, const struct http_response *response)
 		sse->verdict = VERDICT_STOP;
 		return true;
 	}
-	if (response->status != 200) {
-		set_verdict(sse, VERDICT_FATAL, "status %d, which is no stream", response->status);
+	if (response->status != 200)
 		return false;
-	}
 	sse->stream_format = sse->format != FORMAT_AUTO ? (enum format)sse->format : format_of(response->type);
 	if (sse->stream_format == FORMAT_AUTO) {
 		set_verdict(sse, VERDICT_FATAL, "the answer is %s, which is no stream (--format reads it as one)",
@@ -173,7 +171,7 @@ static void leave(struct sse *sse, int status)
 static void end_connection(struct sse *sse, const char *error, bool ours, bool whole)
 {
 	ev_timer_stop(sse->loop.loop, &sse->silence);
-	sse->transfer = NULL;
+	sse->ask = NULL;
 	free(sse->sent_id);
 	sse->sent_id = NULL;
 	if (!sse->open)
@@ -257,10 +255,9 @@ static void decide(struct sse *sse, int64_t asked)
 	text_clear(&sse->reason);
 }
 
-/* A status that may be another one the next time: of servers that have trouble or enough to do. */
-static bool may_pass(int status)
+static bool may_pass(const struct sse *sse, int status)
 {
-	return status >= 500 || status == 408 || status == 425 || status == 429;
+	return sse->retries.bits[status / 64] >> (status % 64) & 1;
 }
 
 /* What an answer that never became a stream means. */
@@ -268,11 +265,12 @@ static void judge(struct sse *sse, const struct http_response *response)
 {
 	bool stopped = response->failure == HTTP_OK || response->failure == HTTP_STOPPED;
 
-	if (response->status >= 300 && stopped) {
-		set_verdict(
-			sse, may_pass(response->status) ? VERDICT_LOST : VERDICT_FATAL, "status %d%s", response->status,
-			response->status < 400 && !sse->settings.max_redirects ? " (--max-redirects follows redirects)"
-									       : "");
+	if (response->status > 200 && stopped) {
+		set_verdict(sse, may_pass(sse, response->status) ? VERDICT_LOST : VERDICT_FATAL, "status %d%s",
+		            response->status,
+		            response->status < 400 && !sse->settings.max_redirects
+		                    ? " (--max-redirects follows redirects)"
+		                    : "");
 		if (sse->excerpt.length > 0)
 			message_info("'%s': status %d: %.*s", sse->shown, response->status, EXCERPT, sse->excerpt.data);
 	} else {
@@ -313,7 +311,7 @@ static void silent(struct ev_loop *loop, struct ev_timer *timer, int events)
 		source_loop_after(&sse->loop, timer, left);
 		return;
 	}
-	http_abort(sse->transfer);
+	http_ask_abort(sse->ask);
 	set_verdict(sse, VERDICT_LOST, "nothing came for %s", unit_duration_text(limit, sse->heartbeat));
 	end_connection(sse, sse->reason.data, true, false);
 	decide(sse, -1);
@@ -329,10 +327,9 @@ void link_start(struct sse *sse)
 		[FORMAT_NDJSON] = "Accept: application/x-ndjson, */*;q=0.5",
 		[FORMAT_JSON_SEQ] = "Accept: application/json-seq, */*;q=0.5",
 	};
-	const char *headers[5] = {accepts[sse->format], "Cache-Control: no-cache"};
 	struct http_request request = {.url = sse->url,
 	                               .method = sse->method,
-	                               .headers = headers,
+	                               .headers = sse->headers,
 	                               .body = sse->data,
 	                               .length = sse->data ? strlen(sse->data) : 0,
 	                               .endless = true,
@@ -340,19 +337,22 @@ void link_start(struct sse *sse)
 	                               .piece = piece,
 	                               .done = done,
 	                               .context = sse};
-	size_t count = 2;
+	size_t count = 0;
 
+	sse->headers[count++] = accepts[sse->format];
+	sse->headers[count++] = "Cache-Control: no-cache";
 	if (sse->data)
-		headers[count++] = "Content-Type: application/json";
+		sse->headers[count++] = "Content-Type: application/json";
 	if (sse->stream.id.length > 0)
-		headers[count++] = sse->sent_id = text_format("Last-Event-ID: %s", sse->stream.id.data);
+		sse->headers[count++] = sse->sent_id = text_format("Last-Event-ID: %s", sse->stream.id.data);
+	sse->headers[count] = NULL;
 	sse->attempts++;
 	sse->verdict = VERDICT_NONE;
 	sse->received = 0;
 	sse->began = 0;
 	text_clear(&sse->excerpt);
 	message_debug("'%s': connecting", sse->shown);
-	sse->transfer = http_start(sse->http, &request);
+	sse->ask = http_ask(sse->asks, &request);
 }
 
 static void retry_due(struct ev_loop *loop, struct ev_timer *timer, int events)
@@ -389,16 +389,16 @@ void link_stop(void *context)
 {
 	struct sse *sse = context;
 
-	if (sse->transfer)
-		http_abort(sse->transfer);
+	if (sse->ask)
+		http_ask_abort(sse->ask);
 	end_connection(sse, "told to stop", true, false);
 	leave(sse, STATUS_OK);
 }
 
 void link_free(struct sse *sse)
 {
-	if (sse->transfer)
-		http_abort(sse->transfer);
+	if (sse->ask)
+		http_ask_abort(sse->ask);
 	free(sse->sent_id);
 	text_free(&sse->reason);
 	text_free(&sse->excerpt);

@@ -3,7 +3,6 @@
  */
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "cmd/sources/sse/sse.h"
 #include "common/json_text.h"
@@ -41,6 +40,8 @@ static void check_limits(struct sse *sse)
 		sse->max_message = sse->source.max_line;
 	if (sse->max_message == 0 || sse->max_message > sse->source.max_line)
 		die("--max-message is from 1 to what --max-line allows");
+	if (!http_status_list(sse->retry_status ? sse->retry_status : "408,425,429,500-599", &sse->retries))
+		die("--retry-status takes statuses and ranges such as 429,500-599, not '%s'", sse->retry_status);
 }
 
 static void check_id(const struct sse *sse)
@@ -82,34 +83,29 @@ static void check(struct sse *sse, char **operands)
 	check_limits(sse);
 	check_id(sse);
 	http_settings_check(&sse->settings);
+	http_auth_settings_check(&sse->auth, &sse->settings);
+	http_rate_settings_check(&sse->rate);
+	sse->rate.most = sse->retry_after_max;
 	take_url(sse, operands[0]);
-}
-
-static void must_be_readable(const char *path, const char *word)
-{
-	if (path && access(path, R_OK) < 0)
-		die("--%s '%s':", word, path);
 }
 
 static int run(struct sse *sse)
 {
 	int status;
 
-	must_be_readable(sse->settings.cacert, "cacert");
-	must_be_readable(sse->settings.cert, "cert");
-	must_be_readable(sse->settings.key, "key");
+	http_settings_files(&sse->settings);
 	source_open(&sse->source);
 	emit_init(sse);
 	place_open(sse);
 	source_loop_open(&sse->loop, link_stop, sse);
-	sse->http = http_new(sse->loop.loop, &sse->settings);
+	sse->asks = http_asks_new(sse->loop.loop, &sse->settings, &sse->auth, &sse->rate);
 	link_init(sse);
 	if (sse->count == 0 || sse->place.events < sse->count) {
 		link_start(sse);
 		source_loop_run(&sse->loop);
 	}
 	link_free(sse);
-	http_free(sse->http);
+	http_asks_free(sse->asks);
 	place_close(sse);
 	source_loop_close(&sse->loop);
 	emit_free(sse);
@@ -145,10 +141,13 @@ int main(int argc, char **argv)
 	                        "a connection that lasted so long is no failure (5s)"),
 		OPTION_DURATION(0, "retry-after-max", "TIME", &sse.retry_after_max,
 	                        "longest pause that a server may ask for (1h)"),
+		OPTION_STRING(0, "retry-status", "LIST", &sse.retry_status,
+	                      "the only statuses that are tried again (408,425,429,500-599)"),
 		OPTION_SIZE(0, "max-message", "SIZE", &sse.max_message, "limit for an event's data (as --max-line)"),
 		OPTION_STRING('X', "method", "METHOD", &sse.method, "GET, or POST with --data"),
 		OPTION_STRING_SECRET('d', "data", "TEXT", &sse.data, "body of the request (@FILE, env:NAME)"),
 		HTTP_OPTIONS(&sse.settings),
+		HTTP_AUTH_OPTIONS(&sse.auth),
 		OPTION_END,
 	};
 	char **operands;
@@ -156,6 +155,8 @@ int main(int argc, char **argv)
 	(void)argc;
 	sse.name = name;
 	http_settings_init(&sse.settings);
+	http_auth_settings_init(&sse.auth);
+	http_rate_settings_init(&sse.rate);
 	operands = option_parse_both(&program, options, source_options(&sse.source), argv);
 	check(&sse, operands);
 	/* No return: the secrets that the options hold are never freed, and this frame is where they are. */

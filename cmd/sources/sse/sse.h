@@ -15,7 +15,8 @@
 #include "cmd/sources/sse/sse_stream.h"
 #include "cmd/sources/sse/records.h"
 #include "common/backoff.h"
-#include "common/http.h"
+#include "common/http_ask.h"
+#include "common/http_status.h"
 #include "common/message.h"
 #include "common/option.h"
 #include "common/source.h"
@@ -43,19 +44,22 @@ struct place {
 struct sse {
 	/* as asked for */
 	struct http_settings settings;
+	struct http_auth_settings auth;
+	struct http_rate_settings rate; /* as the server says; no limit of our own */
 	struct source source;
 	struct backoff backoff;
 	int64_t max_failures, count, retry_after_max, heartbeat; /* 0: without end, never */
 	uint64_t max_message;
 	bool once, as_text;
 	int format;
-	char *url, *shown, *name, *method, *data, *first_id, *state_path;
+	char *url, *shown, *name, *method, *data, *first_id, *state_path, *retry_status;
 	struct option_list events; /* names to take; none: all */
+	struct http_status_set retries; /* statuses that may be others the next time */
 
 	/* while it runs: link.c */
 	struct source_loop loop;
-	struct http *http;
-	struct http_transfer *transfer; /* NULL: a pause */
+	struct http_asks *asks;
+	struct http_ask *ask; /* NULL: a pause */
 	struct ev_prepare before_wait;
 	struct ev_timer retry, silence;
 	bool open, ending, resumed; /* resumed: a predecessor was killed, and nobody has been told yet */
@@ -66,7 +70,8 @@ struct sse {
 	enum verdict verdict;
 	struct text reason; /* why, for VERDICT_FATAL and VERDICT_LOST */
 	struct text excerpt; /* the beginning of an answer that is an error */
-	char *sent_id; /* the header Last-Event-ID */
+	const char *headers[5]; /* of the request, ended by NULL … */
+	char *sent_id; /* … Last-Event-ID of them */
 	struct message_limit limit, ids;
 	int status;
 

@@ -14,6 +14,8 @@
 enum {
 	BUFFER = 64 * 1024, /* the largest piece of a body */
 	KEPT = 256, /* connections without a request, at most; libcurl's own limit sinks when requests end */
+	KEEPALIVE_IDLE = 30, /* seconds without a byte before an endless answer's connection is probed … */
+	KEEPALIVE_PAUSE = 10, /* … and between two probes, of which the kernel sends nine */
 	HEADERS_LIMIT = 256 * 1024, /* of all headers of a transfer; libcurl 7.88 has no limit and keeps them */
 };
 
@@ -38,6 +40,7 @@ struct http_transfer {
 	size_t header_bytes;
 	struct text header_lines; /* of the last answer */
 	bool answered; /* response is filled in */
+	bool headed; /* … by the headers of a 2xx answer, of which the caller was told */
 	struct http_response response;
 	struct text error;
 	char detail[CURL_ERROR_SIZE];
@@ -193,16 +196,50 @@ static void arm(struct http_transfer *transfer)
 
 /* ---- what libcurl calls ---- */
 
+/* The caller has had enough. */
+static void set_stopped(struct http_transfer *transfer)
+{
+	transfer->response.failure = HTTP_STOPPED;
+	text_add_string(&transfer->error, "stopped");
+}
+
+/* All headers of an answer are there. False: the caller has had enough. */
+static bool take_head(struct http_transfer *transfer)
+{
+	struct http_request *request = &transfer->request;
+	long status = 0;
+	int64_t before;
+	bool more;
+
+	curl_easy_getinfo(transfer->easy, CURLINFO_RESPONSE_CODE, &status);
+	if (transfer->headed || status < 200 || status > 299 || !(request->head || request->endless))
+		return true;
+	transfer->headed = true;
+	read_headers(transfer);
+	if (request->endless)
+		ev_timer_stop(transfer->http->loop, &transfer->timer);
+	if (!request->head)
+		return true;
+	before = our_time(transfer->http);
+	more = request->head(request->context, &transfer->response);
+	transfer->http->away += our_time(transfer->http) - before;
+	if (!more)
+		set_stopped(transfer);
+	return more;
+}
+
 static size_t take_header(char *bytes, size_t size, size_t count, void *context)
 {
 	struct http_transfer *transfer = context;
 
 	transfer->header_bytes += size * count;
 	if (transfer->header_bytes <= HEADERS_LIMIT) {
+		bool last = size * count <= 2 && (*bytes == '\r' || *bytes == '\n');
+
 		if (size * count > 5 && memcmp(bytes, "HTTP/", 5) == 0)
 			text_clear(&transfer->header_lines);
 		text_add(&transfer->header_lines, bytes, size * count);
-		return size * count;
+		return !last || take_head(transfer) ? size * count : 0;
 	}
 	transfer->response.failure = HTTP_GARBAGE;
 	text_addf(&transfer->error, "more than %dk of headers", HEADERS_LIMIT / 1024);
@@ -229,8 +266,7 @@ static size_t take_body(char *bytes, size_t size, size_t count, void *context)
 	transfer->http->away += our_time(transfer->http) - before;
 	if (more)
 		return length;
-	transfer->response.failure = HTTP_STOPPED;
-	text_add_string(&transfer->error, "stopped");
+	set_stopped(transfer);
 	return CURL_WRITEFUNC_ERROR;
 }
 
@@ -282,6 +318,11 @@ struct http_transfer *http_start(struct http *http, const struct http_request *r
 	HTTP_SET(easy, CURLOPT_HEADERDATA, transfer);
 	HTTP_SET(easy, CURLOPT_WRITEFUNCTION, take_body);
 	HTTP_SET(easy, CURLOPT_WRITEDATA, transfer);
+	if (request->endless) {
+		HTTP_SET(easy, CURLOPT_TCP_KEEPALIVE, 1L);
+		HTTP_SET(easy, CURLOPT_TCP_KEEPIDLE, (long)KEEPALIVE_IDLE);
+		HTTP_SET(easy, CURLOPT_TCP_KEEPINTVL, (long)KEEPALIVE_PAUSE);
+	}
 	set_method(easy, request);
 	transfer->headers = http_settings_headers(http->settings, request->headers, request->body);
 	HTTP_SET(easy, CURLOPT_HTTPHEADER, transfer->headers);

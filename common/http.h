@@ -40,11 +40,18 @@ struct http_request {
 	const void *body; /* NULL: none; its Content-Type is a header */
 	size_t length;
 	uint64_t max_body; /* of the answer, in bytes, uncompressed; 0: no limit */
+	/*
+	 * The body of a 2xx answer may come for ever: the time limits end with its headers. That the server's machine is gone is noticed
+	 * all the same, by TCP keep-alive probes, within about two minutes.
+	 */
+	bool endless;
 
+	/* The headers of a 2xx answer have come, all but the body is known; as piece. Or NULL. */
+	bool (*head)(void *context, const struct http_response *response);
 	/*
 	 * A piece of the answer's body; in response all is known but received, failure and error. False: that is enough, done comes
 	 * next. done is called once, unless the request is aborted. http_start and http_abort may be called in
-	 * done, not in piece. Time spent in either does not count towards any timeout.
+	 * done, not in head and piece. Time spent in these does not count towards any timeout.
 	 */
 	bool (*piece)(void *context, const struct http_response *response, const char *bytes, size_t length);
 	void (*done)(void *context, const struct http_response *response);

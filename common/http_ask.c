@@ -107,6 +107,13 @@ static bool take(void *context, const struct http_response *response, const char
 	return ask->request.piece(ask->request.context, response, bytes, length);
 }
 
+static bool take_head(void *context, const struct http_response *response)
+{
+	struct http_ask *ask = context;
+
+	return ask->request.head(ask->request.context, response);
+}
+
 static void took(void *context, const struct http_response *response)
 {
 	struct http_ask *ask = context;
@@ -160,6 +167,7 @@ static void launch(struct http_ask *ask, const char *url, const char *const *hea
 	/* http_start copies URL and headers. */
 	request.url = url;
 	request.headers = all;
+	request.head = request.head ? take_head : NULL;
 	request.piece = take;
 	request.done = took;
 	request.context = ask;

@@ -137,6 +137,8 @@ status_of() {
         pype-websocket) allowed='curl ev wslay z crypto' ;;
         pype-socketio) allowed='curl ev wslay z crypto' ;;
         pype-serve) allowed='microhttpd ev' ;;
+        pype-sse) allowed='curl ev crypto' ;;
+        pype-pusher) allowed='curl ev crypto wslay z' ;;
         *) allowed='' ;;
         esac
         for library in $(readelf -d "$BIN/$program" | sed -n 's/.*(NEEDED).*\[lib\(.*\)\.so.*/\1/p'); do

@@ -24,6 +24,12 @@ struct mark {
 	enum json_kind kind;
 };
 
+/* A container that is wanted, while it is open. */
+struct open {
+	const char *at;
+	unsigned before; /* flags of what came before it */
+};
+
 /* What is constant about lines: parts with a string, number or word behind each but the last. */
 struct json_shape {
 	size_t leaves;
@@ -37,6 +43,7 @@ struct json_shape {
 	unsigned flags; /* of all parts: JSON_SPACED and what keys have */
 	enum json_kind kind;
 	size_t members, start, behind; /* behind: bytes of white space at the end */
+	struct open open[JSON_DEPTH + 1]; /* while a line is matched: those that are wanted */
 };
 
 /* ---- learning ---- */
@@ -82,7 +89,7 @@ static bool learn(struct json_shape *shape, const char *text, size_t length, con
                   size_t slots)
 {
 	const char *p = text, *end = text + length;
-	int open[JSON_DEPTH + 1]; /* the slots of the containers around */
+	int open[JSON_DEPTH + 1] = {0}; /* the slots of the containers around */
 	size_t depth = 0, used = 0;
 	struct part *part = shape->parts;
 
@@ -183,7 +190,7 @@ static void remember(struct json_shapes *shapes, const char *text, size_t length
 	if (shape)
 		free(shape->marks);
 	else
-		shape = xmalloc(sizeof(*shape));
+		shape = xcalloc(1, sizeof(*shape));
 	shapes->shapes[JSON_SHAPES - 1] = NULL;
 	shape->marks = NULL;
 	shape->leaves = shape->mark_count = 0;
@@ -264,26 +271,20 @@ static inline __attribute__((always_inline)) const char *scan_leaf(const char *s
 	}
 }
 
-/* A container that is wanted, while it is open. */
-struct open {
-	const char *at;
-	unsigned before; /* flags of what came before it */
-};
-
 /* Marks of one part, whose text begins at s; flags are those found since the last container began. */
-static size_t pass_marks(const struct json_shape *shape, size_t mark, size_t part, const char *s,
-                         struct json_span *spans, struct open *stack, size_t *depth, unsigned *flags)
+static size_t pass_marks(struct json_shape *shape, size_t mark, size_t part, const char *s, struct json_span *spans,
+                         size_t *depth, unsigned *flags)
 {
 	for (; mark < shape->mark_count && shape->marks[mark].part == part; mark++) {
 		const struct mark *m = &shape->marks[mark];
-		struct open *open;
+		const struct open *open;
 
 		if (!m->ends) {
-			stack[(*depth)++] = (struct open){s + m->offset, *flags};
+			shape->open[(*depth)++] = (struct open){s + m->offset, *flags};
 			*flags = 0;
 			continue;
 		}
-		open = &stack[--*depth];
+		open = &shape->open[--*depth];
 		/* Which part the white space and keys are in is not kept: each container has the flags of all. */
 		spans[m->slot] = (struct json_span){.at = open->at,
 		                                    .length = (size_t)(s + m->offset - open->at),
@@ -294,13 +295,12 @@ static size_t pass_marks(const struct json_shape *shape, size_t mark, size_t par
 	return mark;
 }
 
-static inline __attribute__((always_inline)) bool match(const struct json_shape *shape, const char *text, size_t length,
+static inline __attribute__((always_inline)) bool match(struct json_shape *shape, const char *text, size_t length,
                                                         struct json_span *spans, struct json_result *result,
                                                         const bool facts)
 {
 	const char *s = text, *end = text + length;
 	const struct part *part = shape->parts;
-	struct open stack[JSON_DEPTH + 1];
 	size_t mark = 0, depth = 0;
 	unsigned flags = 0;
 
@@ -312,7 +312,7 @@ static inline __attribute__((always_inline)) bool match(const struct json_shape 
 		if ((size_t)(end - s) < part->length || !same(s, shape->bytes + part->at, part->length))
 			return false;
 		if (mark < shape->mark_count && shape->marks[mark].part == i)
-			mark = pass_marks(shape, mark, i, s, spans, stack, &depth, &flags);
+			mark = pass_marks(shape, mark, i, s, spans, &depth, &flags);
 		s += part->length;
 		if (i == shape->leaves)
 			break;
@@ -336,13 +336,13 @@ static inline __attribute__((always_inline)) bool match(const struct json_shape 
 	return true;
 }
 
-static bool match_plain(const struct json_shape *shape, const char *text, size_t length, struct json_span *spans,
+static bool match_plain(struct json_shape *shape, const char *text, size_t length, struct json_span *spans,
                         struct json_result *result)
 {
 	return match(shape, text, length, spans, result, false);
 }
 
-static bool match_facts(const struct json_shape *shape, const char *text, size_t length, struct json_span *spans,
+static bool match_facts(struct json_shape *shape, const char *text, size_t length, struct json_span *spans,
                         struct json_result *result)
 {
 	return match(shape, text, length, spans, result, true);

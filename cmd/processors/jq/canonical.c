@@ -34,11 +34,13 @@ static bool add_number(struct text *text, const char *p, size_t length)
 {
 	const struct json_span span = {.at = p, .length = length, .kind = JSON_NUMBER};
 	double number = json_number(&span);
-	char digits[NUMBER_TEXT];
+	char digits[NUMBER_TEXT] = "";
+	size_t written;
 
 	if (number != 0 && !isnormal(number))
 		return false;
-	text_add(text, digits, number_text(digits, number));
+	written = number_text(digits, number);
+	text_add(text, digits, written);
 	return true;
 }
 

@@ -135,7 +135,8 @@ static bool parse_array_pattern(struct parser *parser, struct pattern *pattern, 
 
 	memcpy(steps, prefix, depth * sizeof(*steps));
 	do {
-		steps[depth] = (struct step){.index = index++};
+		steps[depth] = (struct step){.index = index};
+		index++;
 		if (!parse_pattern(parser, pattern, steps, depth + 1))
 			return false;
 	} while (syntax_take(parser, ','));

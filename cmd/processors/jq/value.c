@@ -247,12 +247,15 @@ struct value value_string(struct arena *arena, const char *bytes, size_t length)
 
 void value_add(struct text *text, const struct value *value)
 {
-	char digits[NUMBER_TEXT];
+	char digits[NUMBER_TEXT] = "";
+	size_t length;
 
-	if (value->at)
+	if (value->at) {
 		text_add(text, value->at, value->length);
-	else
-		text_add(text, digits, number_text(digits, value->number));
+	} else {
+		length = number_text(digits, value->number);
+		text_add(text, digits, length);
+	}
 }
 
 double value_double(const struct value *value)

@@ -130,8 +130,9 @@ static size_t time_text(char *buffer, size_t size, const char *format, const str
 static void add_time(struct text *text, int64_t time, const char *format)
 {
 	time_t seconds = (time_t)(time / UNIT_S);
-	char buffer[4 * FORMAT_MAX];
+	char buffer[4 * FORMAT_MAX] = "";
 	struct tm parts;
+	size_t length;
 
 	if (strcmp(format, "unix") == 0) {
 		text_addf(text, "%lld", (long long)seconds);
@@ -139,9 +140,8 @@ static void add_time(struct text *text, int64_t time, const char *format)
 		text_addf(text, "%lld", (long long)(time / UNIT_MS));
 	} else {
 		gmtime_r(&seconds, &parts);
-		text_add(
-			text, buffer,
-			time_text(buffer, sizeof(buffer), strchr(format, '%') ? format : "%Y-%m-%dT%H:%M:%SZ", &parts));
+		length = time_text(buffer, sizeof(buffer), strchr(format, '%') ? format : "%Y-%m-%dT%H:%M:%SZ", &parts);
+		text_add(text, buffer, length);
 	}
 }
 

@@ -661,8 +661,8 @@ kills() {
     while [ ! -e done ] || [ $killed -lt "$1" ]; do
         [ $SECONDS -lt $end ]
         pid=$(pid_of "$2")
-        if [ -n "$pid" ] && alive "$pid"; then
-            kill -9 "$pid"
+        # It may have gone by itself since.
+        if [ -n "$pid" ] && alive "$pid" && kill -9 "$pid" 2>/dev/null; then
             killed=$((killed + 1))
         fi
         sleep 0.0$((RANDOM % 9 + 1))

@@ -23,7 +23,7 @@ static int by_key(const void *left, const void *right)
 static enum run_outcome collect(struct run *run, const struct node *key, const struct value *in,
                                 const struct environment *environment, struct entry **entries, size_t *count)
 {
-	const char *p = in->at + 1;
+	const char *p = value_inside(in);
 	enum run_outcome outcome = RUN_DONE;
 	size_t n = 0;
 

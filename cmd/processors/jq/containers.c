@@ -11,7 +11,7 @@
 
 static enum run_outcome add_keys(struct run *run, const struct value *in, struct text *text)
 {
-	const char *p = in->at + 1;
+	const char *p = value_inside(in);
 	struct value key, value;
 
 	text_add_char(text, '[');
@@ -54,7 +54,7 @@ enum run_outcome function_keys(struct run *run, const struct value *in, struct v
 
 enum run_outcome function_to_entries(struct run *run, const struct value *in, struct value *result)
 {
-	const char *p = in->at ? in->at + 1 : NULL;
+	const char *p = value_inside(in);
 	struct value key, value;
 	struct text *text;
 
@@ -78,7 +78,7 @@ enum run_outcome function_to_entries(struct run *run, const struct value *in, st
 
 enum run_outcome function_from_entries(struct run *run, const struct value *in, struct value *result)
 {
-	const char *p = in->at ? in->at + 1 : NULL;
+	const char *p = value_inside(in);
 	struct value entry, key, value;
 	struct text *text;
 
@@ -104,7 +104,7 @@ enum run_outcome function_from_entries(struct run *run, const struct value *in, 
 /* Sums of numbers are the most frequent. */
 enum run_outcome function_add(struct run *run, const struct value *in, struct value *result)
 {
-	const char *p = in->at ? in->at + 1 : NULL;
+	const char *p = value_inside(in);
 	struct value sum = value_constant(JSON_NULL), key, element;
 	enum run_outcome outcome = RUN_DONE;
 	size_t bytes = 0;
@@ -125,7 +125,7 @@ enum run_outcome function_add(struct run *run, const struct value *in, struct va
 
 enum run_outcome function_reverse(struct run *run, const struct value *in, struct value *result)
 {
-	const char *p = in->at ? in->at + 1 : NULL;
+	const char *p = value_inside(in);
 	struct value element;
 	char *at, *to;
 
@@ -150,7 +150,7 @@ enum run_outcome function_reverse(struct run *run, const struct value *in, struc
 
 static void add_flat(struct text *text, const struct value *array, double depth)
 {
-	const char *p = array->at + 1;
+	const char *p = value_inside(array);
 	struct value element;
 
 	while (value_next(&p, &element)) {

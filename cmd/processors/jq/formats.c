@@ -110,7 +110,7 @@ static enum run_outcome as_string(struct run *run, struct text *text, enum run_o
 static enum run_outcome join_row(struct run *run, const struct value *in, add_bytes *add, char separator, bool row,
                                  struct value *result)
 {
-	const char *p = in->at ? in->at + 1 : NULL;
+	const char *p = value_inside(in);
 	struct text *text = run_text(run);
 	struct value element;
 	enum run_outcome outcome = RUN_DONE;

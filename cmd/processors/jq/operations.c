@@ -178,7 +178,7 @@ void run_add_member(struct text *text, const struct value *key, const struct val
 static void set_member(struct text *text, const struct value *object, const struct step *step,
                        const struct value *value)
 {
-	const char *p = object->at + 1;
+	const char *p = value_inside(object);
 	const struct value wanted = {.kind = JSON_STRING, .at = step->key, .length = step->length};
 	struct value key, old;
 	bool found = false;
@@ -204,7 +204,7 @@ static void set_member(struct text *text, const struct value *object, const stru
 static enum run_outcome set_element(struct run *run, struct text *text, const struct value *array, long index,
                                     const struct value *value)
 {
-	const char *p = array->at + 1;
+	const char *p = value_inside(array);
 	long count = (long)value_count(array);
 	struct value old;
 
@@ -303,7 +303,7 @@ static enum run_outcome merge(struct run *run, const struct value *left, const s
                               struct value *result)
 {
 	struct text *text = run_text(run);
-	const char *p = right->at + 1;
+	const char *p = value_inside(right);
 	struct value key, value;
 
 	if (!text)
@@ -320,14 +320,14 @@ static enum run_outcome subtract_arrays(struct run *run, const struct value *lef
                                         struct value *result)
 {
 	struct text *text = run_text(run);
-	const char *p = left->at + 1;
+	const char *p = value_inside(left);
 	struct value element, other;
 
 	if (!text)
 		return RUN_FALLBACK;
 	text_add_char(text, '[');
 	while (value_next(&p, &element)) {
-		const char *q = right->at + 1;
+		const char *q = value_inside(right);
 		bool there = false;
 
 		while (!there && value_next(&q, &other))

@@ -94,7 +94,7 @@ static enum run_outcome slice_ends(struct run *run, const struct node *node, con
 
 static void slice_array(struct text *text, const struct value *array, const long ends[2])
 {
-	const char *p = array->at + 1;
+	const char *p = value_inside(array);
 	struct value element;
 
 	text_add_char(text, '[');
@@ -171,7 +171,7 @@ enum run_outcome run_iterate(struct run *run, const struct node *node, const str
 
 	if (outcome != RUN_DONE)
 		return outcome;
-	p = value.at + 1;
+	p = value_inside(&value);
 	if (value.kind == JSON_ARRAY)
 		while (outcome == RUN_DONE && value_next(&p, &element))
 			outcome = run_give(run, sink, &element);
@@ -186,7 +186,7 @@ enum run_outcome run_iterate(struct run *run, const struct node *node, const str
 enum run_outcome run_recurse(struct run *run, const struct value *value, struct sink *sink, size_t depth)
 {
 	enum run_outcome outcome = run_give(run, sink, value);
-	const char *p = value->at ? value->at + 1 : NULL;
+	const char *p = value_inside(value);
 	struct value key, element;
 
 	if (depth > JSON_DEPTH)

@@ -193,7 +193,7 @@ enum run_outcome function_split(struct run *run, const struct value *in, const s
 enum run_outcome function_join(struct run *run, const struct value *in, const struct value *separator,
                                struct value *result)
 {
-	const char *p = in->at ? in->at + 1 : NULL;
+	const char *p = value_inside(in);
 	struct value element;
 	struct text *text;
 	enum run_outcome outcome = RUN_DONE;

@@ -169,7 +169,7 @@ struct value value_take(const char **p)
 
 size_t value_count(const struct value *container)
 {
-	const char *p = container->at + 1;
+	const char *p = value_inside(container);
 	struct value element;
 	size_t count = 0;
 
@@ -184,7 +184,7 @@ size_t value_count(const struct value *container)
 
 bool value_member(const struct value *object, const char *key, size_t length, struct value *found)
 {
-	const char *p = object->at + 1;
+	const char *p = value_inside(object);
 	struct value name, element;
 
 	while (value_next_member(&p, &name, &element))
@@ -197,7 +197,7 @@ bool value_member(const struct value *object, const char *key, size_t length, st
 
 bool value_element(const struct value *array, long index, struct value *found)
 {
-	const char *p = array->at + 1;
+	const char *p = value_inside(array);
 
 	if (index < 0)
 		index += (long)value_count(array);
@@ -303,7 +303,7 @@ static int compare_strings(struct arena *arena, const struct value *left, const 
 
 static int compare_arrays(struct arena *arena, const struct value *left, const struct value *right)
 {
-	const char *l = left->at + 1, *r = right->at + 1;
+	const char *l = value_inside(left), *r = value_inside(right);
 	struct value a, b;
 
 	for (;;) {
@@ -333,7 +333,7 @@ static int by_key(const void *left, const void *right)
 static struct member *sorted_members(struct arena *arena, const struct value *object, size_t *count)
 {
 	struct member *members;
-	const char *p = object->at + 1;
+	const char *p = value_inside(object);
 	size_t n = 0;
 
 	*count = value_count(object);

@@ -54,8 +54,14 @@ enum json_kind value_kind(char first);
 /* The value whose text begins at p; *p is moved behind it. */
 struct value value_take(const char **p);
 
+/* Where the elements of a container begin; of what is none, an end. */
+static inline const char *value_inside(const struct value *container)
+{
+	return container->at ? container->at + 1 : "]";
+}
+
 /*
- *     const char *p = container->at + 1;
+ *     const char *p = value_inside(container);
  *     while (value_next(&p, &element))  …
  *     while (value_next_member(&p, &key, &element))  …
  */

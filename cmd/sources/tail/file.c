@@ -154,6 +154,11 @@ static void leave_queue(struct tail *tail, struct file *file)
 
 void file_forget(struct tail *tail, struct file *file)
 {
+	struct place place = file_place(file);
+
+	place.path = NULL;
+	if (place.offset > 0)
+		tail->gone[tail->gone_count++ % GONE] = place;
 	leave_queue(tail, file);
 	unlink_file(tail, file);
 	watch_forget(tail, file);

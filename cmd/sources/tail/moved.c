@@ -89,6 +89,9 @@ static bool is_copy(const struct tail *tail, const struct candidate *candidate)
 		if (place.offset > 0 && holds(candidate, &place))
 			return true;
 	}
+	for (size_t i = 0; i < GONE && i < tail->gone_count; i++)
+		if (holds(candidate, &tail->gone[i]))
+			return true;
 	return false;
 }
 
@@ -343,7 +346,7 @@ void moved_between(struct tail *tail, struct file *old, struct file *new)
 	}
 	identity_fd(old->fd, &is);
 	list_beside(tail, &list, new->path);
-	find_missed(tail, &list, new->path, is.written, false, NULL, &files, &count);
+	find_missed(tail, &list, new->path, is.written, true, NULL, &files, &count);
 	if (count > 1)
 		qsort(files, count, sizeof(struct file *), compare_age);
 	for (size_t i = 0; i < count; i++) {

@@ -25,6 +25,7 @@
 
 enum {
 	HEAD = 256, /* bytes at the beginning of a file that tell it from another one of the same inode */
+	GONE = 32,
 	TAIL = 32, /* bytes before the place that tell whether it has been rewritten */
 	BLOCK = 256 * 1024, /* read at once */
 	BUCKETS = 4096,
@@ -190,6 +191,8 @@ struct tail {
 	bool relative; /* the cursor holds only what has changed since the state file was written */
 	int **owners; /* of the cursor's entries: who remembers the slot */
 	bool keep_places; /* places that were not found stay: not all could be looked at */
+	struct place gone[GONE]; /* of files that were let go last: a compressed copy of one may come yet */
+	size_t gone_count;
 };
 
 /* ---- walk.c: patterns and paths ---- */

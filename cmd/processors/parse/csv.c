@@ -145,12 +145,18 @@ static bool add_columns(struct parse *parse, const char *s, const char *end)
 	return false;
 }
 
+bool csv_wants_header(const struct parse *parse)
+{
+	return parse->format->csv && parse->csv.columns.count == 0 && !parse->no_header;
+}
+
 /* A header is kept for a successor, who does not see it. */
 static bool take_header(struct parse *parse, const char *text, size_t length)
 {
-	if (!add_columns(parse, text, text + length))
-		die("line %llu: %s, and it is to name the fields", (unsigned long long)parse->stage.event.number,
-		    parse->reason.data);
+	if (!add_columns(parse, text, text + length)) {
+		columns_free(&parse->csv.columns);
+		return false;
+	}
 	if (parse->stage.keeper.page && length > PAGE_CURSOR)
 		die("the header has %zu bytes, more than the %d that are kept for a restart: name the fields with "
 		    "--header, and skip the line with --skip 1",
@@ -198,7 +204,7 @@ bool csv_take(struct parse *parse, const char *text, size_t length)
 	struct field field;
 	size_t i = 0;
 
-	if (columns->count == 0 && !parse->no_header)
+	if (csv_wants_header(parse))
 		return take_header(parse, text, length);
 	for (;; s++, i++) {
 		if (!take_field(parse, &s, end, &field))
@@ -292,7 +298,7 @@ static void give_up(struct parse *parse, const char *reason, bool all)
 	event->number = csv->first;
 	event->length = all || csv->credit < (int64_t)length ? length : first;
 	csv->credit -= (int64_t)length;
-	stage_bad(&parse->stage, "%s", reason);
+	bad_text(parse, reason);
 	if (event->length == length)
 		return;
 	/* The other lines come before those that still were to be read once more. */

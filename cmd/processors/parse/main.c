@@ -94,10 +94,18 @@ static bool take_text(struct parse *parse, const char *text, size_t length)
 	return read_time(parse);
 }
 
+void bad_text(struct parse *parse, const char *reason)
+{
+	if (csv_wants_header(parse))
+		die("line %llu: %s, and it is to name the fields", (unsigned long long)parse->stage.event.number,
+		    reason);
+	stage_bad(&parse->stage, "%s", reason);
+}
+
 void handle_line(struct parse *parse)
 {
 	if (!take_text(parse, parse->stage.event.line, parse->stage.event.length))
-		stage_bad(&parse->stage, "%s", parse->reason.data);
+		bad_text(parse, parse->reason.data);
 	else if (!parse->nothing)
 		place_line(parse);
 }
@@ -127,7 +135,7 @@ static void handle_event(struct parse *parse)
 	if (parse->no_match == NO_MATCH_PASS)
 		stage_write(&parse->stage, event->line, event->length);
 	else if (parse->no_match == NO_MATCH_BAD)
-		stage_bad(&parse->stage, "%s", parse->reason.data);
+		bad_text(parse, parse->reason.data);
 }
 
 static int run(struct parse *parse)

@@ -112,6 +112,8 @@ struct format {
 bool refuse(struct parse *parse, const char *format, ...) MESSAGE_FORMAT(2, 3);
 /* The current line, or the record in its place, is taken apart and written, or bad. */
 void handle_line(struct parse *parse);
+/* The current line, or what stands in its place, is bad. That ends the program if it was to name the fields. */
+void bad_text(struct parse *parse, const char *reason);
 
 /* ---- row.c ---- */
 
@@ -162,6 +164,8 @@ void csv_open(struct parse *parse);
 void csv_resume(struct parse *parse);
 /* Reads the input to its end. */
 void csv_run(struct parse *parse);
+/* The next record names the fields. */
+bool csv_wants_header(const struct parse *parse);
 bool csv_take(struct parse *parse, const char *text, size_t length);
 void csv_free(struct csv *csv);
 

@@ -38,6 +38,7 @@ void column_init(struct parse *parse, struct column *column, const char *name, s
 	text_add_char(&key, ',');
 	json_add_string(&key, name, length);
 	text_add_char(&key, ':');
+	json_pad(&key);
 	*column = (struct column){
 		.name = xmalloc(length + 1),
 		.length = length,
@@ -167,6 +168,22 @@ void row_begin(struct parse *parse)
 	parse->has_when = parse->timed = parse->nothing = false;
 }
 
+static inline void reserve(struct text *text, size_t extra)
+{
+	if (text->capacity - text->length <= extra)
+		text_reserve(text, extra);
+}
+
+/* Keys are short, and have JSON_PADDING bytes behind them. There is room for a step more. */
+static inline char *put_key(char *to, const char *key, size_t length)
+{
+	enum { KEY_STEP = 16 };
+
+	for (size_t done = 0; done < length; done += KEY_STEP)
+		memcpy(to + done, key + done, KEY_STEP);
+	return to + length;
+}
+
 static void add_key(struct parse *parse, const struct column *column)
 {
 	bool first = parse->fields++ == 0;
@@ -195,8 +212,8 @@ static bool add_typed(struct parse *parse, const struct column *column, const ch
 bool row_add(struct parse *parse, const struct column *column, const char *bytes, size_t length, bool bare)
 {
 	struct text *row = &parse->row;
+	bool good, first;
 	char *to;
-	bool good;
 
 	if (bare && is(parse->missing, bytes, length))
 		return true;
@@ -214,15 +231,15 @@ bool row_add(struct parse *parse, const struct column *column, const char *bytes
 		add_key(parse, column);
 		if (add_typed(parse, column, bytes, length, &good))
 			return good;
-		text_reserve(row, 6 * length + STEP + 2);
+		reserve(row, 6 * length + STEP + 2);
 		row->length = (size_t)(put_string(row->data + row->length, bytes, length) - row->data);
 		return true;
 	}
-	text_reserve(row, column->key_length + 6 * length + STEP + 2);
-	to = row->data + row->length;
-	good = parse->fields++ == 0;
-	memcpy(to, column->key + good, column->key_length - good);
-	row->length = (size_t)(put_string(to + column->key_length - good, bytes, length) - row->data);
+	/* A step for the key, one for the value. */
+	reserve(row, column->key_length + 6 * length + 2 * 16 + 2);
+	first = parse->fields++ == 0;
+	to = put_key(row->data + row->length, column->key + first, column->key_length - first);
+	row->length = (size_t)(put_string(to, bytes, length) - row->data);
 	return true;
 }
 

@@ -20,16 +20,16 @@ static const struct option_program program = {
 };
 
 static const struct format formats[] = {
-	{"csv", csv_take, true, true, NULL},
-	{"tsv", csv_take, true, true, NULL},
-	{"logfmt", logfmt_take, false, true, NULL},
-	{"kv", kv_take, false, true, NULL},
-	{"regex", regex_take, false, true, regex_open},
-	{"fixed", fixed_take, false, true, fixed_open},
-	{"clf", clf_take, false, false, NULL},
-	{"combined", combined_take, false, false, NULL},
-	{"syslog", syslog_take, false, false, NULL},
-	{"json", json_take, false, false, NULL},
+	{"csv", csv_take, true, true, NULL, NULL},
+	{"tsv", csv_take, true, true, NULL, NULL},
+	{"logfmt", logfmt_take, false, true, NULL, NULL},
+	{"kv", kv_take, false, true, NULL, NULL},
+	{"regex", regex_take, false, true, regex_open, NULL},
+	{"fixed", fixed_take, false, true, fixed_open, NULL},
+	{"clf", clf_take, false, false, NULL, "status,bytes"},
+	{"combined", combined_take, false, false, NULL, "status,bytes"},
+	{"syslog", syslog_take, false, false, NULL, NULL},
+	{"json", json_take, false, false, NULL, NULL},
 	{0},
 };
 
@@ -228,7 +228,6 @@ static void set_field(struct parse *parse)
 
 static void set_up(struct parse *parse, char **operands)
 {
-	static char blank[] = " ", equals[] = "=", data[] = "data", status[] = "status", bytes[] = "bytes";
 	const struct format *format = find_format(operands[0]);
 
 	parse->format = format;
@@ -241,18 +240,13 @@ static void set_up(struct parse *parse, char **operands)
 	parse->delimiter = strcmp(format->name, "tsv") == 0 ? '\t' : ',';
 	if (parse->delimiter_text)
 		parse->delimiter = read_delimiter(parse->delimiter_text);
-	if (!parse->pair_separator)
-		parse->pair_separator = blank;
-	if (!parse->value_separator)
-		parse->value_separator = equals;
+	parse->between = parse->pair_separator ? parse->pair_separator : " ";
+	parse->equals = parse->value_separator ? parse->value_separator : "=";
+	parse->event = parse->name;
 	if (parse->time_text) {
 		when_init(&parse->when, parse->time_text);
-		if (!parse->name && !parse->field_path)
-			parse->name = data;
-	}
-	if (format->take == clf_take || format->take == combined_take) {
-		option_list_add(&parse->numbers, status);
-		option_list_add(&parse->numbers, bytes);
+		if (!parse->event && !parse->field_path)
+			parse->event = "data";
 	}
 	parse->source = getenv("PYPE_NAME");
 	set_field(parse);
@@ -296,7 +290,7 @@ int main(int argc, char **argv)
 		OPTION_NUMBER(0, "skip", "N", &parse.skip, "pass over the first N lines"),
 		OPTION_STRING('d', "delimiter", "CHAR", &parse.delimiter_text, "what stands between fields (,)"),
 		OPTION_STRING(0, "header", "NAMES", &parse.header_text, "names of the fields, with commas between"),
-		OPTION_FLAG(0, "no-header", &parse.no_header, "there are no names: fields are 1, 2, 3 ..."),
+		OPTION_FLAG(0, "no-header", &parse.no_header, "there are no names: fields are 1, 2, 3 and so on"),
 		OPTION_FLAG(0, "ragged", &parse.ragged, "rows may have fewer or more fields than there are names"),
 		OPTION_FLAG(0, "no-quotes", &parse.no_quotes, "quotes mean nothing"),
 		OPTION_STRING(0, "pair-separator", "TEXT", &parse.pair_separator,

@@ -126,8 +126,8 @@ static const char *find(const char *s, const char *end, const char *text, size_t
 /* One pair, from s up to end; nothing but blanks is none. */
 static bool add_pair(struct parse *parse, const char *s, const char *end)
 {
-	size_t length = strlen(parse->value_separator);
-	const char *separator = find(s, end, parse->value_separator, length);
+	size_t length = strlen(parse->equals);
+	const char *separator = find(s, end, parse->equals, length);
 	const char *name_end = separator ? separator : end, *value = separator ? separator + length : end;
 
 	trim(&s, &name_end);
@@ -137,18 +137,18 @@ static bool add_pair(struct parse *parse, const char *s, const char *end)
 	if (s == name_end)
 		return refuse(parse, "a value without a name");
 	if (!separator)
-		return refuse(parse, "no '%s' in '%.*s'", parse->value_separator,
-		              name_end - s < 80 ? (int)(name_end - s) : 80, s);
+		return refuse(parse, "no '%s' in '%.*s'", parse->equals, name_end - s < 80 ? (int)(name_end - s) : 80,
+		              s);
 	return row_add_named(parse, s, (size_t)(name_end - s), value, (size_t)(end - value), true);
 }
 
 bool kv_take(struct parse *parse, const char *s, size_t length)
 {
-	size_t between = strlen(parse->pair_separator);
+	size_t between = strlen(parse->between);
 	const char *end = s + length;
 
 	while (s < end) {
-		const char *separator = find(s, end, parse->pair_separator, between);
+		const char *separator = find(s, end, parse->between, between);
 
 		if (!add_pair(parse, s, separator ? separator : end))
 			return false;

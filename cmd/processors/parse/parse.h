@@ -78,6 +78,7 @@ struct parse {
 
 	/* formats */
 	char delimiter;
+	const char *between, *equals; /* kv */
 	struct csv csv;
 	struct columns columns; /* of fixed and regex; of others, the names that came last at each place */
 	struct regex *regex;
@@ -92,6 +93,7 @@ struct parse {
 	bool timed; /* the text has a time of its own */
 	bool nothing; /* there is no row: the text was a header */
 	struct text plain, valid, text, out, reason;
+	const char *event; /* the name of those it makes, or NULL */
 	const char *source; /* of the events it makes, or NULL */
 
 	struct when when;
@@ -104,6 +106,7 @@ struct format {
 	bool csv; /* a text may be of several lines, and the first may name the fields */
 	bool fields; /* it is taken apart into texts, which may be given types */
 	void (*open)(struct parse *parse, const char *operand); /* has an operand */
+	const char *numbers; /* those of its fields that are numbers, with commas between */
 };
 
 /* ---- main.c ---- */

@@ -22,15 +22,15 @@ void place_line(struct parse *parse)
 {
 	struct text *out = &parse->out;
 
-	if (!parse->name && !parse->timed) {
+	if (!parse->event && !parse->timed) {
 		stage_write(&parse->stage, parse->row.data, parse->row.length);
 		return;
 	}
 	text_clear(out);
 	text_add_char(out, '{');
-	if (parse->name) {
+	if (parse->event) {
 		text_add_string(out, "\"event\":");
-		json_add_string(out, parse->name, strlen(parse->name));
+		json_add_string(out, parse->event, strlen(parse->event));
 		text_add_char(out, ',');
 	}
 	if (parse->timed) {
@@ -38,12 +38,12 @@ void place_line(struct parse *parse)
 		add_time(out, parse->time);
 		text_add_char(out, ',');
 	}
-	if (parse->name && parse->source) {
+	if (parse->event && parse->source) {
 		text_add_string(out, "\"source\":");
 		json_add_string(out, parse->source, strlen(parse->source));
 		text_add_char(out, ',');
 	}
-	if (parse->name) {
+	if (parse->event) {
 		text_add_string(out, "\"data\":");
 		text_add(out, parse->row.data, parse->row.length);
 		text_add_char(out, '}');

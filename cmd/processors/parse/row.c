@@ -18,16 +18,22 @@ static bool is(const char *text, const char *bytes, size_t length)
 	return text && strlen(text) == length && memcmp(text, bytes, length) == 0;
 }
 
-/* Of names with commas between them. */
+/* In names with commas between them; NULL: none. */
+static bool is_among(const char *names, const char *name, size_t length)
+{
+	for (const char *s = names, *end; s; s = *end ? end + 1 : NULL) {
+		end = s + strcspn(s, ",");
+		if ((size_t)(end - s) == length && memcmp(s, name, length) == 0)
+			return true;
+	}
+	return false;
+}
+
 static bool listed(const struct option_list *list, const char *name, size_t length)
 {
-	for (size_t i = 0; i < list->count; i++) {
-		for (const char *s = list->items[i], *end; s; s = *end ? end + 1 : NULL) {
-			end = s + strcspn(s, ",");
-			if ((size_t)(end - s) == length && memcmp(s, name, length) == 0)
-				return true;
-		}
-	}
+	for (size_t i = 0; i < list->count; i++)
+		if (is_among(list->items[i], name, length))
+			return true;
 	return false;
 }
 
@@ -50,7 +56,7 @@ void column_init(struct parse *parse, struct column *column, const char *name, s
 	if (length > 0)
 		memcpy(column->name, name, length);
 	column->name[length] = '\0';
-	if (listed(&parse->numbers, name, length))
+	if (is_among(parse->format->numbers, name, length) || listed(&parse->numbers, name, length))
 		column->type = TYPE_NUMBER;
 	else if (listed(&parse->strings, name, length))
 		column->type = TYPE_STRING;

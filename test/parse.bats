@@ -479,3 +479,72 @@ END
     cmp <(pype-jq -c '[.data.line, .data.text]' .pype/dead-letters/p.parse.ndjson) \
         <(pype-jq -c '[.data.line, .data.text]' wanted.dead)
 }
+
+@test "exact: the header of an event's text is known after a kill, too" {
+    write_slow
+    awk 'BEGIN { print "{\"data\":\"n,double\"}"; for (n = 1; n <= 3000; n++) printf "{\"n\":%d,\"data\":\"%d,%d\"}\n", n, n, 2 * n }' >events
+    stages 'restart: {limit: 1000, min: 1ms, max: 5ms}' 'buffer: 4k' <<'END'
+source: cat events
+slow: {run: ./slow, ack: lines, from: source}
+parse: {run: "pype-parse csv -f data --types", from: slow}
+END
+    run_flow
+    local i
+    for ((i = 0; i < 5; i++)); do
+        grows flow.out 5
+        kill_stage p.parse
+    done
+    [ ! -e go ]
+    touch go
+    flow_ends 30
+    cmp flow.out <(awk 'BEGIN { for (n = 1; n <= 3000; n++) printf "{\"n\":%d,\"data\":{\"n\":%d,\"double\":%d}}\n", n, n, 2 * n }')
+}
+
+@test "exact: a header that cannot be kept is refused; with --header it goes" {
+    { seq -s , 1 2000; seq -s , 1 2000; } >wide
+    stages <<'END'
+source: cat wide
+parse: {run: pype-parse csv, from: source}
+END
+    run_flow
+    flow_ends
+    [ "$status" -eq 1 ]
+    has flow.err 'p.parse: fatal: the header has 8892 bytes, more than the 3000 that are kept for a restart'
+    [ ! -s flow.out ]
+    stages <<'END'
+source: cat wide
+parse: {run: 'pype-parse csv --skip 1 --header "$(head -n 1 wide)"', from: source}
+END
+    run_flow
+    flow_ends
+    [ "$status" -eq 0 ]
+    cmp flow.out <(pype-parse csv <wide)
+}
+
+@test "exact: a record that is begun is left to the next process when the flow is stopped" {
+    printf 'a,b\n1,2\n3,"x\n' >rows.csv
+    stages <<'END'
+source: cat rows.csv; sleep 60
+parse: {run: pype-parse csv, from: source}
+END
+    run_flow
+    wait_for has flow.out '"2"'
+    kill_stage p.parse
+    kill -TERM "$(pid_of p.parse)"
+    grows .pype/events.ndjson 1
+    [ "$(cat flow.out)" = '{"a":"1","b":"2"}' ]
+    [ ! -s .pype/dead-letters/p.parse.ndjson ]
+}
+
+@test "sync: a record of several lines does not stand still" {
+    printf '["a,b", "1,\\"x", "", "y\\"", "3,4"][.time]' >lines.jq
+    stages 'protocol: sync' <<'END'
+source: pype-cron --from 0 --to 5 --every 1s
+lines: {run: pype-jq -r -f lines.jq, from: source}
+parse: {run: pype-parse csv, from: lines}
+END
+    run_flow
+    flow_ends
+    [ "$status" -eq 0 ]
+    [ "$(cat flow.out)" = $'{"a":"1","b":"x\\n\\ny"}\n{"a":"3","b":"4"}' ]
+}

@@ -276,7 +276,8 @@ static bool next_line(struct parse *parse)
 	}
 	text_clear(&csv->again);
 	csv->again_at = 0;
-	parse->stage.hold = csv->within;
+	/* In lock step the next line comes only when this one is done with. */
+	parse->stage.hold = csv->within && !keeper_in_lock_step(&parse->stage.keeper);
 	if (!stage_next_line(&parse->stage))
 		return false;
 	csv->credit += AGAIN * (int64_t)event->length + AGAIN_LINE;

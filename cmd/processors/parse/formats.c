@@ -83,7 +83,7 @@ static bool read_place(const char **s, size_t *place)
 /* "name:1-8", "name:9", "name:10-" */
 static bool add_fixed(struct parse *parse, const char *s, const char *end)
 {
-	const char *colon = memrchr(s, ':', (size_t)(end - s)), *at = colon + 1;
+	const char *colon = memrchr(s, ':', (size_t)(end - s)), *at = colon ? colon + 1 : end;
 	struct column *column;
 	size_t from, to;
 

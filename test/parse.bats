@@ -205,6 +205,7 @@ END
     gives 'a=1 b=x=y\n' '{"a":"1","b":"x=y"}' kv
     gives 'a: 1 ; b: x y ;; c:\n' '{"a":"1","b":"x y","c":""}' kv --pair-separator ';' --value-separator ':'
     gives 'a->1, b->"2"\n' '{"a":"1","b":"\"2\""}' kv --pair-separator ', ' --value-separator '->'
+    gives 'a 1\tb x y\n' '{"a":"1","b":"x y"}' kv --pair-separator tab --value-separator ' '
     refuses 'a=1 b\n' "no '=' in 'b'" kv
     refuses 'a=1 =2\n' "a value without a name" kv
     refuses ';;\n' 'nothing in it' kv --pair-separator ';'
@@ -317,7 +318,7 @@ END
     # Local time, if it has no offset.
     TZ=Europe/Berlin gives '2026-11-25 10:00:00\n' '{"event":"x","time":1795597200,"data":{"t":"2026-11-25 10:00:00"}}' \
         csv --header t --name x --time t='%Y-%m-%d %H:%M:%S'
-    for bad in now x 1h 2026-02-30 99999999999; do
+    for bad in now x 1h 2026-02-30 2026-11-25+1d 99999999999; do
         refuses "$bad\\n" "field 't' is no time: '$bad'" csv --header t --time t
     done
     refuses 'a=1\n' "there is no field 't', which has the time" logfmt --time t

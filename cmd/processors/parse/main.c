@@ -171,10 +171,14 @@ static const struct format *find_format(const char *name)
 	die("unknown format '%s'%s", name, option_hint(hint, name, names));
 }
 
+static const char *read_separator(const char *string)
+{
+	return strcmp(string, "\\t") == 0 || strcmp(string, "tab") == 0 ? "\t" : string;
+}
+
 static char read_delimiter(const char *string)
 {
-	if (strcmp(string, "\\t") == 0 || strcmp(string, "tab") == 0)
-		return '\t';
+	string = read_separator(string);
 	if (strlen(string) != 1 || strchr("\"\r\n", *string) || (unsigned char)*string >= 0x80)
 		die("--delimiter takes one ASCII character, no quote or line break, or \\t, not '%s'", string);
 	return *string;
@@ -240,8 +244,8 @@ static void set_up(struct parse *parse, char **operands)
 	parse->delimiter = strcmp(format->name, "tsv") == 0 ? '\t' : ',';
 	if (parse->delimiter_text)
 		parse->delimiter = read_delimiter(parse->delimiter_text);
-	parse->between = parse->pair_separator ? parse->pair_separator : " ";
-	parse->equals = parse->value_separator ? parse->value_separator : "=";
+	parse->between = parse->pair_separator ? read_separator(parse->pair_separator) : " ";
+	parse->equals = parse->value_separator ? read_separator(parse->value_separator) : "=";
 	parse->event = parse->name;
 	if (parse->time_text) {
 		when_init(&parse->when, parse->time_text);

@@ -126,5 +126,6 @@ bool when_read(const struct when *when, const char *string, int64_t *nanoseconds
 		return read_format(when, string, nanoseconds);
 	/* "now" and sums are for people. */
 	return when_common_log(string, nanoseconds) ||
-	       (is_digit(string[strspn(string, "-")]) && !strpbrk(string, "hms") && zone_parse(string, 0, nanoseconds));
+	       (is_digit(string[strspn(string, "-")]) && !strpbrk(string, "dhmnsuw") &&
+	        zone_parse(string, 0, nanoseconds));
 }

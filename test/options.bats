@@ -136,6 +136,7 @@ status_of() {
         pype-tail) allowed='pcre2-8 z' ;;
         pype-websocket) allowed='curl ev wslay z crypto' ;;
         pype-socketio) allowed='curl ev wslay z crypto' ;;
+        pype-parse) allowed='pcre2-8' ;;
         pype-serve) allowed='microhttpd ev' ;;
         pype-sse) allowed='curl ev crypto' ;;
         pype-pusher) allowed='curl ev crypto wslay z' ;;

@@ -1,4 +1,4 @@
-// with: cmd/sources/listen/frames.c cmd/sources/listen/syslog.c common/json.c common/json_keys.c common/json_want.c common/json_text.c common/utf8.c common/zone.c common/unit.c common/text.c common/memory.c common/message.c
+// with: cmd/sources/listen/frames.c common/syslog.c common/json.c common/json_keys.c common/json_want.c common/json_text.c common/utf8.c common/zone.c common/unit.c common/text.c common/memory.c common/message.c
 /*
  * What pype-listen reads from the network. Frames: a stream gives the same ones however it is cut into pieces, none is longer
  * than the limit, and what is behind them may be read. Syslog: whatever comes, the data is a JSON object in one line.
@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "cmd/sources/listen/frames.h"
-#include "cmd/sources/listen/syslog.h"
+#include "common/syslog.h"
 #include "common/json.h"
 #include "common/json_text.h"
 
@@ -24,8 +24,9 @@ static void check_syslog(const char *bytes, size_t length)
 {
 	struct text data = {0};
 	struct json_result result;
-	int64_t time = syslog_add(&data, bytes, length, 1795392000000000000);
+	int64_t time;
 
+	syslog_add(&data, bytes, length, 1795392000000000000, length & 1, &time);
 	json_pad(&data);
 	check(json_scan(data.data, data.length, NULL, NULL, JSON_FACTS, &result));
 	check(result.kind == JSON_OBJECT && !(result.flags & JSON_SPACED) && time != INT64_MIN);

@@ -1,14 +1,13 @@
 /*
  * convert: lines, messages of syslog and datagrams to events.
  */
-#include "cmd/sources/listen/syslog.h"
-
 #include <string.h>
 
 #include "cmd/sources/listen/listen.h"
 #include "common/json.h"
 #include "common/json_text.h"
 #include "common/moment.h"
+#include "common/syslog.h"
 #include "common/utf8.h"
 
 /* NULL, or why it is no event. */
@@ -18,7 +17,7 @@ static const char *add_data(struct listen *listen, const char *bytes, size_t len
 	struct json_result result;
 
 	if (listen->syslog) {
-		*time = syslog_add(data, bytes, length, *time);
+		syslog_add(data, bytes, length, *time, false, time);
 	} else if (listen->text) {
 		if (!utf8_valid(bytes, length))
 			return "not UTF-8";

@@ -10,7 +10,7 @@
  *   guard      who may send requests; signature, rate
  *   stream     connections of TCP and Unix sockets
  *   datagram   UDP and Unix datagrams
- *   convert    from a line, a message of syslog or a datagram to an event; frames, syslog
+ *   convert    from a line, a message of syslog or a datagram to an event; frames
  *   ids        requests that come again
  *
  * One thread, which never waits but for the network. What has come is either on its way out, or in the hands of

@@ -70,7 +70,7 @@ static enum verdict take_json(struct tail *tail, const char *bytes, size_t lengt
 
 static enum verdict take_regex(struct tail *tail, const char *bytes, size_t length, char *reason, size_t room)
 {
-	char mistake[120];
+	char mistake[REGEX_MISTAKE];
 	int result = regex_match(tail->regex, bytes, length, mistake);
 
 	if (result > 0) {

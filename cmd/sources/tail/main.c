@@ -58,10 +58,10 @@ static void compile(struct tail *tail, char **operands)
 	/* A larger record could not become an event anyway. */
 	if (tail->multiline_size > tail->source.max_line)
 		tail->multiline_size = tail->source.max_line;
-	tail->regex = regex_new("regex", tail->regex_text);
-	tail->start = regex_new("multiline-start", tail->start_text);
-	tail->more = regex_new("multiline-continue", tail->continue_text);
-	if (tail->regex && !regex_has_names(tail->regex))
+	tail->regex = regex_new("--regex", tail->regex_text);
+	tail->start = regex_new("--multiline-start", tail->start_text);
+	tail->more = regex_new("--multiline-continue", tail->continue_text);
+	if (tail->regex && regex_names(tail->regex) == 0)
 		die("--regex '%s': no group has a name, as (?<name>...) has", tail->regex_text);
 	while (operands[tail->pattern_count])
 		tail->pattern_count++;

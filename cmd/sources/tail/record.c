@@ -27,7 +27,7 @@ bool record_multiline(const struct tail *tail)
 
 static bool matches(struct regex *regex, const char *line, size_t length)
 {
-	char mistake[120];
+	char mistake[REGEX_MISTAKE];
 
 	/* What is not UTF-8 matches nothing; nor does what takes for ever. */
 	return utf8_valid(line, length) && regex_match(regex, line, length, mistake) > 0;

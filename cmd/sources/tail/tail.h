@@ -19,6 +19,7 @@
 #include <sys/types.h>
 
 #include "common/message.h"
+#include "common/regex.h"
 #include "common/source.h"
 #include "common/state_file.h"
 #include "common/text.h"
@@ -329,16 +330,6 @@ enum ending {
 /* Makes events of the records in these bytes, which begin at the file's place. Returns how many bytes that were. */
 size_t record_take(struct tail *tail, struct file *file, const char *bytes, size_t length, enum ending ending);
 bool record_multiline(const struct tail *tail);
-
-/* ---- regex.c ---- */
-
-struct regex *regex_new(const char *option, const char *text);
-void regex_free(struct regex *regex);
-/* 1: matches, 0: does not; -1: gave up, *mistake says why. */
-int regex_match(struct regex *regex, const char *text, size_t length, char mistake[120]);
-bool regex_has_names(const struct regex *regex);
-/* Appends the named groups of the last match as a JSON object. */
-void regex_add_groups(struct regex *regex, const char *text, struct text *json);
 
 /* ---- emit.c ---- */
 

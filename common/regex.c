@@ -1,15 +1,13 @@
-/*
- * regex: Perl-compatible regular expressions (PCRE2), on valid UTF-8.
- */
+#include "common/regex.h"
+
 #define PCRE2_CODE_UNIT_WIDTH 8
 #include <pcre2.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "cmd/sources/tail/tail.h"
 #include "common/json_text.h"
 #include "common/memory.h"
+#include "common/message.h"
 
 enum { MATCH_LIMIT = 1000000, STACK_FIRST = 32 * 1024, STACK_MOST = 1024 * 1024 };
 
@@ -22,7 +20,7 @@ struct regex {
 	uint32_t name_count, name_size;
 };
 
-struct regex *regex_new(const char *option, const char *text)
+struct regex *regex_new(const char *what, const char *text)
 {
 	struct regex *regex;
 	unsigned char reason[200];
@@ -35,7 +33,7 @@ struct regex *regex_new(const char *option, const char *text)
 	regex->code = pcre2_compile((PCRE2_SPTR)text, strlen(text), PCRE2_UTF, &error, &at, NULL);
 	if (!regex->code) {
 		pcre2_get_error_message(error, reason, sizeof(reason));
-		die("--%s '%s': %s at byte %zu", option, text, (const char *)reason, (size_t)at);
+		die("%s '%s': %s at byte %zu", what, text, (const char *)reason, (size_t)at);
 	}
 	regex->match = pcre2_match_data_create_from_pattern(regex->code, NULL);
 	regex->context = pcre2_match_context_create(NULL);
@@ -63,12 +61,7 @@ void regex_free(struct regex *regex)
 	free(regex);
 }
 
-bool regex_has_names(const struct regex *regex)
-{
-	return regex->name_count > 0;
-}
-
-int regex_match(struct regex *regex, const char *text, size_t length, char mistake[120])
+int regex_match(struct regex *regex, const char *text, size_t length, char mistake[REGEX_MISTAKE])
 {
 	int result =
 		pcre2_match(regex->code, (PCRE2_SPTR)text, length, 0, PCRE2_NO_UTF_CHECK, regex->match, regex->context);
@@ -77,28 +70,53 @@ int regex_match(struct regex *regex, const char *text, size_t length, char mista
 		return 1;
 	if (result == PCRE2_ERROR_NOMATCH)
 		return 0;
-	pcre2_get_error_message(result, (unsigned char *)mistake, 120);
+	pcre2_get_error_message(result, (unsigned char *)mistake, REGEX_MISTAKE);
 	return -1;
 }
 
-void regex_add_groups(struct regex *regex, const char *text, struct text *json)
+size_t regex_names(const struct regex *regex)
+{
+	return regex->name_count;
+}
+
+/* A table of entries: the number of the group in two bytes, and its name. */
+static const char *entry(const struct regex *regex, size_t i)
+{
+	return regex->names + i * regex->name_size;
+}
+
+const char *regex_name(const struct regex *regex, size_t i)
+{
+	return entry(regex, i) + 2;
+}
+
+bool regex_group(const struct regex *regex, size_t i, size_t *from, size_t *to)
 {
 	const PCRE2_SIZE *ends = pcre2_get_ovector_pointer(regex->match);
-	const char *entry = regex->names;
+	const char *number = entry(regex, i);
+	size_t group = (size_t)(unsigned char)number[0] << 8 | (unsigned char)number[1];
+
+	*from = ends[2 * group];
+	*to = ends[2 * group + 1];
+	/* \K may put the beginning of a match behind its end; of groups, lookbehinds can. */
+	return *from != PCRE2_UNSET && *to >= *from;
+}
+
+void regex_add_groups(const struct regex *regex, const char *text, struct text *json)
+{
 	bool first = true;
+	size_t from, to;
 
 	text_add_char(json, '{');
-	for (uint32_t i = 0; i < regex->name_count; i++, entry += regex->name_size) {
-		size_t number = (size_t)(unsigned char)entry[0] << 8 | (unsigned char)entry[1];
-		PCRE2_SIZE from = ends[2 * number], to = ends[2 * number + 1];
+	for (size_t i = 0; i < regex_names(regex); i++) {
+		const char *name = regex_name(regex, i);
 
-		/* \K may put the beginning of a match behind its end; of groups, lookbehinds can. */
-		if (from == PCRE2_UNSET || to < from)
+		if (!regex_group(regex, i, &from, &to))
 			continue;
 		if (!first)
 			text_add_char(json, ',');
 		first = false;
-		json_add_string(json, entry + 2, strlen(entry + 2));
+		json_add_string(json, name, strlen(name));
 		text_add_char(json, ':');
 		json_add_string(json, text + from, to - from);
 	}

@@ -1,6 +1,5 @@
-#include "cmd/sources/listen/syslog.h"
+#include "common/syslog.h"
 
-#include <stdbool.h>
 #include <string.h>
 
 #include "common/json_text.h"
@@ -178,7 +177,7 @@ static void take_structured(struct rest *rest, struct text *data)
 }
 
 /* RFC 5424, section 6, behind the priority. False: it is none of these; nothing is taken. */
-static bool take_5424(struct rest *rest, struct text *data, int64_t now, int64_t *time)
+static bool take_5424(struct rest *rest, struct text *data, int64_t now, int64_t *time, int *has)
 {
 	struct rest from = *rest;
 	struct word word;
@@ -191,6 +190,7 @@ static bool take_5424(struct rest *rest, struct text *data, int64_t now, int64_t
 		*rest = from;
 		return false;
 	}
+	*has |= word.length > 0 ? SYSLOG_TIME : 0;
 	add_member(data, "host", take_field(rest));
 	add_member(data, "app", take_field(rest));
 	add_member(data, "procid", take_field(rest));
@@ -276,7 +276,7 @@ static void take_tag(struct rest *rest, struct text *data)
 }
 
 /* RFC 3164, section 4.1, behind the priority; what is sent to /dev/log has no host. */
-static void take_3164(struct rest *rest, struct text *data, int64_t now, int64_t *time)
+static void take_3164(struct rest *rest, struct text *data, int64_t now, int64_t *time, int *has)
 {
 	struct rest from = *rest;
 	struct word word;
@@ -289,6 +289,7 @@ static void take_3164(struct rest *rest, struct text *data, int64_t now, int64_t
 			return;
 		}
 	}
+	*has |= SYSLOG_TIME;
 	from = *rest;
 	word = take_word(rest);
 	if (is_tag(word))
@@ -298,19 +299,22 @@ static void take_3164(struct rest *rest, struct text *data, int64_t now, int64_t
 	take_tag(rest, data);
 }
 
-int64_t syslog_add(struct text *data, const char *bytes, size_t length, int64_t now)
+int syslog_add(struct text *data, const char *bytes, size_t length, int64_t now, bool stored, int64_t *time)
 {
 	struct rest rest = {bytes, bytes + length};
-	int64_t time = now;
-	int priority;
+	int priority, has = 0;
 
+	*time = now;
 	while (rest.at < rest.end && (rest.end[-1] == '\n' || rest.end[-1] == '\r' || rest.end[-1] == '\0'))
 		rest.end--;
 	text_add_char(data, '{');
 	if (take_priority(&rest, &priority)) {
+		has |= SYSLOG_PRIORITY;
 		add_priority(data, priority);
-		if (!take_5424(&rest, data, now, &time))
-			take_3164(&rest, data, now, &time);
+		if (!take_5424(&rest, data, now, time, &has))
+			take_3164(&rest, data, now, time, &has);
+	} else if (stored) {
+		take_3164(&rest, data, now, time, &has);
 	}
 	text_addf(data, "%s\"message\":", data->data[data->length - 1] == '{' ? "" : ",");
 	json_add_string(data, rest.at, left(&rest));
@@ -320,5 +324,5 @@ int64_t syslog_add(struct text *data, const char *bytes, size_t length, int64_t 
 		text_add_char(data, '"');
 	}
 	text_add_char(data, '}');
-	return time;
+	return has;
 }

@@ -119,10 +119,11 @@ static void count(struct engine *engine, const char *reason)
 static void compare(struct engine *engine)
 {
 	const struct native *native = &engine->native;
-	struct text ours = {0};
+	struct text ours;
 	size_t start = 0;
 
 	text_clear(&engine->got);
+	text_init(&ours);
 	engine->bad = false;
 	for (size_t i = 0; i < native->count; i++) {
 		text_add(&ours, native->out.data + start, native->results[i].end - start);

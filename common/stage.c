@@ -27,18 +27,28 @@ const struct option *stage_options(struct stage *stage)
 	return stage->options;
 }
 
-/* All before the next line is handled: what is flushed now may be marked as such. */
-static void set_boundary(struct stage *stage)
+/* What a mark will say: all before the next line is handled, but for what is held. False: it stays as it is. */
+static bool say_next(struct stage *stage)
 {
 	struct keeper *keeper = &stage->keeper;
+	struct stage_place place = {line_reader_position(&stage->in), stage->in.number, stage->events, stage->bad};
 
 	if (!keeper->page || stage->hold || stage->left)
-		return;
-	keeper_handled(keeper, line_reader_position(&stage->in), stage->in.number);
-	keeper->next.events = stage->events;
-	keeper->next.bad = stage->bad;
+		return false;
+	if (stage->held)
+		place = *stage->held;
+	keeper_handled(keeper, place.in, place.lines);
+	keeper->next.events = place.events;
+	keeper->next.bad = place.bad;
 	keeper->next.results = stage->out.lines;
-	line_writer_boundary(&stage->out);
+	return true;
+}
+
+/* What is flushed now may be marked as such. */
+static void set_boundary(struct stage *stage)
+{
+	if (say_next(stage))
+		line_writer_boundary(&stage->out);
 }
 
 /* The next line is longer than the ring, which must be empty to be made larger. */
@@ -65,6 +75,19 @@ static void let_go(struct stage *stage)
 	stage->hold = false;
 	set_boundary(stage);
 	stage->hold = true;
+}
+
+struct stage_place stage_here(const struct stage *stage)
+{
+	return (struct stage_place){stage->in.offset, stage->in.number - 1, stage->events - 1, stage->bad};
+}
+
+bool stage_crowded(const struct stage *stage)
+{
+	const struct keeper *keeper = &stage->keeper;
+
+	return keeper->page && stage->held &&
+	       (line_reader_position(&stage->in) - stage->held->in >= keeper->in.size / 2 || writer_needs_all(stage));
 }
 
 static void before_wait(void *context)
@@ -382,6 +405,27 @@ void stage_end_line(struct stage *stage)
 	output_check(line_writer_end(&stage->out));
 }
 
+/* What is gathered can be put at once, and is not put in parts: then marks would have to count lines (keeper.h). */
+static bool fits(const struct stage *stage, size_t more)
+{
+	return !stage->keeper.page || stage->out.length + more <= ring_room(&stage->keeper.out);
+}
+
+void stage_will_write(struct stage *stage, size_t length)
+{
+	if (!fits(stage, length + 1))
+		stage_flush(stage);
+}
+
+void stage_end_handled(struct stage *stage)
+{
+	if (say_next(stage))
+		stage->keeper.next.results++;
+	output_check(line_writer_end_whole(&stage->out));
+	if (!fits(stage, 0))
+		stage_flush(stage);
+}
+
 void stage_flush(struct stage *stage)
 {
 	output_check(line_writer_flush(&stage->out));
@@ -393,6 +437,7 @@ int stage_close(struct stage *stage)
 	bool given_back = stage->left && stage->keeper.page && !stage->files;
 
 	stage->hold = false;
+	stage->held = NULL;
 	set_boundary(stage);
 	stage_flush(stage);
 	if (message_hidden(&stage->limit))

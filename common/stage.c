@@ -1,12 +1,14 @@
 #include "common/stage.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "common/memory.h"
+#include "common/moment.h"
 #include "common/output.h"
 #include "common/signals.h"
 #include "common/unit.h"
@@ -392,6 +394,38 @@ bool stage_take(struct stage *stage)
 		if (scan(stage))
 			return true;
 	return false;
+}
+
+/* Who is killed while he waits was not killed by an event. */
+static uint64_t set_handling(struct stage *stage, uint64_t handling)
+{
+	return stage->keeper.page
+	               ? atomic_exchange_explicit(&stage->keeper.page->handling, handling, memory_order_relaxed)
+	               : handling;
+}
+
+bool stage_wait(struct stage *stage, bool input, int64_t until)
+{
+	struct pollfd fds[2] = {
+		{.fd = signals_fd(), .events = POLLIN},
+		{.fd = stage_descriptor(stage), .events = POLLIN},
+	};
+	uint64_t handling;
+	int ready;
+
+	stage_flush(stage);
+	handling = set_handling(stage, PAGE_NOWHERE);
+	do {
+		int64_t rest = until == INT64_MAX ? 0 : until - moment_now();
+		struct timespec time = {.tv_sec = rest > 0 ? rest / UNIT_S : 0,
+		                        .tv_nsec = rest > 0 ? rest % UNIT_S : 0};
+
+		ready = ppoll(fds, input ? 2 : 1, until == INT64_MAX ? NULL : &time, NULL);
+	} while (ready < 0 && errno == EINTR);
+	set_handling(stage, handling);
+	if (ready < 0)
+		fail("cannot wait for input:");
+	return input && fds[1].revents != 0;
 }
 
 void stage_write(struct stage *stage, const void *line, size_t length)

@@ -152,6 +152,12 @@ int stage_descriptor(const struct stage *stage);
 bool stage_fill(struct stage *stage);
 bool stage_take(struct stage *stage);
 
+/*
+ * For programs with timers: flushes, and waits until a moment (moment_now; INT64_MAX: no such), until told to stop, or, if input
+ * is true, until stage_fill should be called: true then.
+ */
+bool stage_wait(struct stage *stage, bool input, int64_t until);
+
 /* Where the current event begins. */
 struct stage_place stage_here(const struct stage *stage);
 

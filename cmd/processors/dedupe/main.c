@@ -1,13 +1,12 @@
 /*
  * pype-dedupe: an event passes once, or when something about it has changed.
  */
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "cmd/processors/dedupe/seen.h"
 #include "common/json_text.h"
-#include "common/memory.h"
+#include "common/key_paths.h"
 #include "common/moment.h"
 #include "common/option.h"
 #include "common/stage.h"
@@ -19,13 +18,8 @@ static const struct option_program program = {
 	.operands = "",
 };
 
-struct paths {
-	struct option_list names;
-	int *slots;
-};
-
 struct dedupe {
-	struct paths key, by;
+	struct key_paths key, by;
 	int64_t ttl, most;
 	bool changes, event_time;
 	char *path;
@@ -37,25 +31,13 @@ struct dedupe {
 	struct text text; /* what a fingerprint is taken of */
 };
 
-static void compile(struct dedupe *dedupe, struct paths *paths, const char *option)
-{
-	const char *mistake;
-
-	paths->slots = xcalloc(paths->names.count + 1, sizeof(*paths->slots));
-	for (size_t i = 0; i < paths->names.count; i++) {
-		paths->slots[i] = json_want_path(&dedupe->stage.want, paths->names.items[i], &mistake);
-		if (paths->slots[i] < 0)
-			die("--%s '%s': %s", option, paths->names.items[i], mistake);
-	}
-}
-
 static void check_options(struct dedupe *dedupe)
 {
 	int64_t most = dedupe->path ? SEEN_FILE_MOST : SEEN_MOST;
 	const char *mistake;
 
-	compile(dedupe, &dedupe->key, "key");
-	compile(dedupe, &dedupe->by, "by");
+	key_paths_compile(&dedupe->key, &dedupe->stage.want, "key");
+	key_paths_compile(&dedupe->by, &dedupe->stage.want, "by");
 	dedupe->time_slot = json_want_path(&dedupe->stage.want, ".time", &mistake);
 	if (dedupe->by.names.count > 0 && !dedupe->changes)
 		die("--by needs --changes; what makes events the same is --key");
@@ -78,12 +60,6 @@ static char *rules(const struct dedupe *dedupe)
 	return text_detach(&text);
 }
 
-static void add_paths(struct dedupe *dedupe, const struct paths *paths)
-{
-	for (size_t i = 0; i < paths->names.count; i++)
-		fingerprint_add(&dedupe->text, &dedupe->stage.event.spans[paths->slots[i]]);
-}
-
 static struct fingerprint take_fingerprint(struct dedupe *dedupe)
 {
 	struct fingerprint result = fingerprint_of(&dedupe->seen.seed, dedupe->text.data, dedupe->text.length);
@@ -98,7 +74,7 @@ static struct fingerprint key_of(struct dedupe *dedupe)
 	const struct event *event = &dedupe->stage.event;
 
 	if (dedupe->key.names.count > 0)
-		add_paths(dedupe, &dedupe->key);
+		key_paths_add(&dedupe->key, event->spans, &dedupe->text);
 	else
 		fingerprint_add_members(&dedupe->text, event->line + event->json.start, "time");
 	return take_fingerprint(dedupe);
@@ -107,22 +83,14 @@ static struct fingerprint key_of(struct dedupe *dedupe)
 /* False: it has none, and was put away. */
 static bool time_of(struct dedupe *dedupe, int64_t *time)
 {
-	const struct json_span *span = &dedupe->stage.event.spans[dedupe->time_slot];
-	double seconds;
-
 	*time = 0;
 	if (dedupe->ttl == 0)
 		return true;
 	*time = moment_unix();
-	if (!dedupe->event_time)
+	if (!dedupe->event_time || json_time(&dedupe->stage.event.spans[dedupe->time_slot], time))
 		return true;
-	seconds = span->kind == JSON_NUMBER ? json_number(span) : NAN;
-	if (!(fabs(seconds) < 9e9)) {
-		stage_bad(&dedupe->stage, "no time that --event-time could go by");
-		return false;
-	}
-	*time = (int64_t)(seconds * 1e9);
-	return true;
+	stage_bad(&dedupe->stage, "no time that --event-time could go by");
+	return false;
 }
 
 static bool is_new(const struct dedupe *dedupe, const struct seen_record *record, const struct fingerprint *value,
@@ -168,7 +136,7 @@ static void handle(struct dedupe *dedupe)
 		return;
 	key = value = key_of(dedupe);
 	if (dedupe->changes) {
-		add_paths(dedupe, &dedupe->by);
+		key_paths_add(&dedupe->by, event->spans, &dedupe->text);
 		key = take_fingerprint(dedupe);
 	}
 	if (!is_new(dedupe, seen_find(&dedupe->seen, &key), &value, time))
@@ -244,10 +212,8 @@ int main(int argc, char **argv)
 	option_parse_both(&program, options, stage_options(&dedupe.stage), argv);
 	check_options(&dedupe);
 	status = option_checking() ? STATUS_OK : run(&dedupe);
-	free(dedupe.key.slots);
-	free(dedupe.by.slots);
-	free(dedupe.key.names.items);
-	free(dedupe.by.names.items);
+	key_paths_free(&dedupe.key);
+	key_paths_free(&dedupe.by);
 	json_want_free(&dedupe.stage.want);
 	return status;
 }

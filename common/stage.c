@@ -84,6 +84,16 @@ struct stage_place stage_here(const struct stage *stage)
 	return (struct stage_place){stage->in.offset, stage->in.number - 1, stage->events - 1, stage->bad};
 }
 
+bool stage_is_kept(const struct stage *stage)
+{
+	return stage->keeper.page != NULL;
+}
+
+uint64_t stage_max_line(const struct stage *stage)
+{
+	return stage->max_line;
+}
+
 bool stage_crowded(const struct stage *stage)
 {
 	const struct keeper *keeper = &stage->keeper;

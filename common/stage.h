@@ -161,6 +161,11 @@ bool stage_wait(struct stage *stage, bool input, int64_t until);
 /* Where the current event begins. */
 struct stage_place stage_here(const struct stage *stage);
 
+/* Somebody keeps its input for a successor: marks count. */
+bool stage_is_kept(const struct stage *stage);
+/* --max-line */
+uint64_t stage_max_line(const struct stage *stage);
+
 /*
  * For event loops: what is held takes so much of the input's buffer that there may be no room for more: it is to go out, or to be
  * let go of.

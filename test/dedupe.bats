@@ -142,7 +142,8 @@ END2
     run -2 $dedupe --ttl never
     run -2 $dedupe operand
     PYPE_CHECK=1 run -0 $dedupe -k a --state s
-    [ ! -e s ] && [ "$output" = "" ]
+    [ ! -e s ]
+    [ "$output" = "" ]
     PYPE_CHECK=1 run -2 $dedupe -k 'a['
 }
 

@@ -322,6 +322,7 @@ static int run(struct batch *batch)
 	key_map_init(&batch->piles, sizeof(struct pile));
 	handled_init(&batch->handled, &batch->stage);
 	read_all(batch);
+	stage_flush(&batch->stage);
 	message_info("%llu batches", (unsigned long long)batch->batches);
 	key_map_free(&batch->piles);
 	text_free(&batch->line);

@@ -120,6 +120,7 @@ static int run(struct throttle *throttle)
 	before = stage->events;
 	bad = stage->bad;
 	read_all(throttle);
+	stage_flush(stage);
 	message_info("%llu events, %llu passed on, %llu dropped",
 	             (unsigned long long)(stage->events - before - (stage->bad - bad)),
 	             (unsigned long long)throttle->passed, (unsigned long long)throttle->dropped);

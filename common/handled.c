@@ -66,6 +66,8 @@ bool handled_note(struct handled *handled, struct stage *stage, const struct fin
 	uint64_t from = reach(stage);
 	size_t i = 0;
 
+	if (!stage_is_kept(stage))
+		return true;
 	forget(handled, from);
 	while (i < handled->count && handled->list[i].key != key->low)
 		i++;

@@ -36,8 +36,8 @@ void handled_init(struct handled *handled, struct stage *stage);
 bool handled_before(const struct handled *handled, const struct stage *stage, const struct fingerprint *key);
 
 /*
- * Notes that the events of a key that begin before `to` are handled; stage.held is what is held now. False: there is no room, and
- * nothing was noted.
+ * Notes that the events of a key that begin before `to` are handled; stage.held is what is held now. Does nothing without
+ * a runner. False: there is no room, and nothing was noted.
  */
 bool handled_note(struct handled *handled, struct stage *stage, const struct fingerprint *key, uint64_t to);
 

@@ -84,22 +84,13 @@ struct stage_place stage_here(const struct stage *stage)
 	return (struct stage_place){stage->in.offset, stage->in.number - 1, stage->events - 1, stage->bad};
 }
 
-bool stage_is_kept(const struct stage *stage)
-{
-	return stage->keeper.page != NULL;
-}
-
-uint64_t stage_max_line(const struct stage *stage)
-{
-	return stage->max_line;
-}
-
 bool stage_crowded(const struct stage *stage)
 {
 	const struct keeper *keeper = &stage->keeper;
 
 	return keeper->page && stage->held &&
-	       (line_reader_position(&stage->in) - stage->held->in >= keeper->in.size / 2 || writer_needs_all(stage));
+	       (keeper_in_lock_step(keeper) || writer_needs_all(stage) ||
+	        line_reader_position(&stage->in) - stage->held->in >= keeper->in.size / 2);
 }
 
 static void before_wait(void *context)

@@ -162,13 +162,20 @@ bool stage_wait(struct stage *stage, bool input, int64_t until);
 struct stage_place stage_here(const struct stage *stage);
 
 /* Somebody keeps its input for a successor: marks count. */
-bool stage_is_kept(const struct stage *stage);
+static inline bool stage_is_kept(const struct stage *stage)
+{
+	return stage->keeper.page != NULL;
+}
+
 /* --max-line */
-uint64_t stage_max_line(const struct stage *stage);
+static inline uint64_t stage_max_line(const struct stage *stage)
+{
+	return stage->max_line;
+}
 
 /*
- * For event loops: what is held takes so much of the input's buffer that there may be no room for more: it is to go out, or to be
- * let go of.
+ * For event loops: what is held takes so much of the input's buffer that there may be no room for more, or, with protocol: sync, the
+ * source waits for it: it is to go out, or to be let go of.
  */
 bool stage_crowded(const struct stage *stage);
 

@@ -225,3 +225,15 @@ END
     killed "${PYPE_KILLS:-10}" 1 -n 5000
     [ "$(wc -l <flow.out)" -gt 3 ]
 }
+
+@test "protocol: sync: batches of one event, and nobody waits for ever" {
+    numbers 1 4 >events
+    stages 'protocol: sync' <<'END'
+source: pype-replay --speed max --as-recorded events
+batch: {run: pype-batch -n 3, from: source}
+END
+    run_flow
+    flow_ends 20
+    [ "$status" = 0 ]
+    [ "$(pype-jq -c '[.data[].n]' flow.out | tr '\n' ' ')" = "[1] [2] [3] [4] " ]
+}

@@ -289,7 +289,39 @@ END
     run_flow
     flow_ends 20
     [ "$status" = 0 ]
-    grep -q 'holds back more than' flow.err
+    grep -q 'holds back more than can be kept' flow.err
     grep -q '^0,-1$' out.csv
     grep -q '^19999,' out.csv
+}
+
+@test "protocol: sync: nobody waits for what is held back" {
+    for n in 1 2 3 4; do echo "{\"n\":$n,\"time\":$n}"; done >events
+    stages 'protocol: sync' <<'END'
+source: pype-replay --speed max --as-recorded events
+throttle: {run: pype-throttle --debounce 1h, from: source}
+csv: {run: pype-csv -o out.csv n, from: throttle}
+END
+    run_flow
+    flow_ends 20
+    [ "$status" = 0 ]
+    [ "$(cat out.csv)" = $'n\n4' ]
+}
+
+@test "killed with many keys: what is let go of may be lost, but nothing comes twice, and the stream goes on" {
+    awk 'BEGIN { for (n = 0; n < 6000; n++) printf "{\"n\":%d,\"time\":%d,\"by\":%d}\n", n, n, n == 0 ? -1 : n % 1000 }' >events
+    write_slow
+    stages 'restart: {limit: 1000, min: 1ms, max: 5ms}' <<'END'
+source: pype-replay --speed max --as-recorded events
+slow: {run: ./slow, ack: lines, from: source, buffer: 4k}
+throttle: {run: pype-throttle --debounce 500s --by by --event-time, from: slow}
+csv: {run: pype-csv --no-header -o out.csv n, from: throttle}
+END
+    run_flow
+    wait_for lines out.csv 2
+    kill_often p.throttle 5
+    touch go
+    flow_ends 30
+    [ "$status" = 0 ]
+    [ "$(sort out.csv | uniq -d | wc -l)" = 0 ]
+    [ "$(wc -l <out.csv)" -gt 5000 ]
 }

@@ -115,7 +115,7 @@ static void put_out(struct batch *batch, struct pile *pile, bool pending)
 	text_free(&pile->key);
 	key_map_drop(&batch->piles, pile);
 	set_held(batch, pending);
-	if (stage_is_kept(stage) && !handled_note(&batch->handled, stage, &key, to))
+	if (!handled_note(&batch->handled, stage, &key, to))
 		fail("too many keys for the stage page");
 	line_writer_add(&stage->out, batch->line.data, batch->line.length);
 	stage_end_handled(stage);

@@ -15,7 +15,7 @@ static void let_go(struct throttle *throttle, bool pending)
 {
 	if (!throttle->let_go)
 		message_warning(
-			"holds back more than the buffer of its input, or the stage page, has room for: what it "
+			"holds back more than can be kept for a successor (buffer, number of keys, sync): what it "
 			"holds is lost if it is killed");
 	throttle->let_go = true;
 	throttle->first = key_map_newer(throttle->first);

@@ -83,13 +83,16 @@ static void make_line(struct batch *batch, const struct pile *pile)
 {
 	struct text *line = &batch->line;
 	char now[UNIT_TEXT_MAX];
+	size_t length;
 
 	text_clear(line);
 	text_add(line, batch->head.data, batch->head.length);
-	if (pile->time[0])
+	if (pile->time[0]) {
 		text_add_string(line, pile->time);
-	else
-		text_add(line, now, unit_time_text(now, moment_unix()));
+	} else {
+		length = unit_time_text(now, moment_unix());
+		text_add(line, now, length);
+	}
 	if (pile->key.length > 0) {
 		text_add_string(line, ",\"key\":");
 		text_add(line, pile->key.data, pile->key.length);

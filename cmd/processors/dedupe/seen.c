@@ -151,7 +151,7 @@ static void read_records(struct seen *seen, const char *content, uint64_t places
 static void read_file(struct seen *seen, const char *path, const struct text *content, const char *rules,
                       const uint64_t *count)
 {
-	struct seen_head head;
+	struct seen_head head = {0};
 	struct fingerprint ours;
 
 	if (content->length >= HEAD)

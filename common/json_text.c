@@ -284,6 +284,17 @@ double json_number(const struct json_span *number)
 	return value;
 }
 
+bool json_time(const struct json_span *value, int64_t *nanoseconds)
+{
+	static const double most = 9e9;
+	double seconds = value->kind == JSON_NUMBER ? json_number(value) : INFINITY;
+
+	if (!(fabs(seconds) < most))
+		return false;
+	*nanoseconds = (int64_t)(seconds * 1e9);
+	return true;
+}
+
 void json_add_base64(struct text *text, const void *bytes, size_t length)
 {
 	static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";

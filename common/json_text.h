@@ -6,6 +6,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "common/json.h"
 #include "common/text.h"
@@ -36,6 +37,9 @@ bool json_next_element(const char **at, struct json_span *value);
 
 /* The value of a valid JSON number, rounded to the nearest double (inf if too large). */
 double json_number(const struct json_span *number);
+
+/* A time in Unix seconds, to nanoseconds. False if the value is no number, or one from before 1685 or after 2255. */
+bool json_time(const struct json_span *value, int64_t *nanoseconds);
 
 /* Appends the bytes in base64 (RFC 4648, with padding). */
 void json_add_base64(struct text *text, const void *bytes, size_t length);

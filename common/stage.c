@@ -1,12 +1,14 @@
 #include "common/stage.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "common/memory.h"
+#include "common/moment.h"
 #include "common/output.h"
 #include "common/signals.h"
 #include "common/unit.h"
@@ -27,18 +29,28 @@ const struct option *stage_options(struct stage *stage)
 	return stage->options;
 }
 
-/* All before the next line is handled: what is flushed now may be marked as such. */
-static void set_boundary(struct stage *stage)
+/* What a mark will say: all before the next line is handled, but for what is held. False: it stays as it is. */
+static bool say_next(struct stage *stage)
 {
 	struct keeper *keeper = &stage->keeper;
+	struct stage_place place = {line_reader_position(&stage->in), stage->in.number, stage->events, stage->bad};
 
 	if (!keeper->page || stage->hold || stage->left)
-		return;
-	keeper_handled(keeper, line_reader_position(&stage->in), stage->in.number);
-	keeper->next.events = stage->events;
-	keeper->next.bad = stage->bad;
+		return false;
+	if (stage->held)
+		place = *stage->held;
+	keeper_handled(keeper, place.in, place.lines);
+	keeper->next.events = place.events;
+	keeper->next.bad = place.bad;
 	keeper->next.results = stage->out.lines;
-	line_writer_boundary(&stage->out);
+	return true;
+}
+
+/* What is flushed now may be marked as such. */
+static void set_boundary(struct stage *stage)
+{
+	if (say_next(stage))
+		line_writer_boundary(&stage->out);
 }
 
 /* The next line is longer than the ring, which must be empty to be made larger. */
@@ -65,6 +77,20 @@ static void let_go(struct stage *stage)
 	stage->hold = false;
 	set_boundary(stage);
 	stage->hold = true;
+}
+
+struct stage_place stage_here(const struct stage *stage)
+{
+	return (struct stage_place){stage->in.offset, stage->in.number - 1, stage->events - 1, stage->bad};
+}
+
+bool stage_crowded(const struct stage *stage)
+{
+	const struct keeper *keeper = &stage->keeper;
+
+	return keeper->page && stage->held &&
+	       (keeper_in_lock_step(keeper) || writer_needs_all(stage) ||
+	        line_reader_position(&stage->in) - stage->held->in >= keeper->in.size / 2);
 }
 
 static void before_wait(void *context)
@@ -371,6 +397,38 @@ bool stage_take(struct stage *stage)
 	return false;
 }
 
+/* Who is killed while he waits was not killed by an event. */
+static uint64_t set_handling(struct stage *stage, uint64_t handling)
+{
+	return stage->keeper.page
+	               ? atomic_exchange_explicit(&stage->keeper.page->handling, handling, memory_order_relaxed)
+	               : handling;
+}
+
+bool stage_wait(struct stage *stage, bool input, int64_t until)
+{
+	struct pollfd fds[2] = {
+		{.fd = signals_fd(), .events = POLLIN},
+		{.fd = stage_descriptor(stage), .events = POLLIN},
+	};
+	uint64_t handling;
+	int ready;
+
+	stage_flush(stage);
+	handling = set_handling(stage, PAGE_NOWHERE);
+	do {
+		int64_t rest = until == INT64_MAX ? 0 : until - moment_now();
+		struct timespec time = {.tv_sec = rest > 0 ? rest / UNIT_S : 0,
+		                        .tv_nsec = rest > 0 ? rest % UNIT_S : 0};
+
+		ready = ppoll(fds, input ? 2 : 1, until == INT64_MAX ? NULL : &time, NULL);
+	} while (ready < 0 && errno == EINTR);
+	set_handling(stage, handling);
+	if (ready < 0)
+		fail("cannot wait for input:");
+	return input && fds[1].revents != 0;
+}
+
 void stage_write(struct stage *stage, const void *line, size_t length)
 {
 	line_writer_add(&stage->out, line, length);
@@ -380,6 +438,27 @@ void stage_write(struct stage *stage, const void *line, size_t length)
 void stage_end_line(struct stage *stage)
 {
 	output_check(line_writer_end(&stage->out));
+}
+
+/* What is gathered can be put at once, and is not put in parts: then marks would have to count lines (keeper.h). */
+static bool fits(const struct stage *stage, size_t more)
+{
+	return !stage->keeper.page || stage->out.length + more <= ring_room(&stage->keeper.out);
+}
+
+void stage_will_write(struct stage *stage, size_t length)
+{
+	if (!fits(stage, length + 1))
+		stage_flush(stage);
+}
+
+void stage_end_handled(struct stage *stage)
+{
+	if (say_next(stage))
+		stage->keeper.next.results++;
+	output_check(line_writer_end_whole(&stage->out));
+	if (!fits(stage, 0))
+		stage_flush(stage);
 }
 
 void stage_flush(struct stage *stage)
@@ -393,6 +472,7 @@ int stage_close(struct stage *stage)
 	bool given_back = stage->left && stage->keeper.page && !stage->files;
 
 	stage->hold = false;
+	stage->held = NULL;
 	set_boundary(stage);
 	stage_flush(stage);
 	if (message_hidden(&stage->limit))

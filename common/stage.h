@@ -46,6 +46,11 @@ struct event {
 	struct json_result json; /* what the scan found out */
 };
 
+/* A place in the input, and what was counted before it. */
+struct stage_place {
+	uint64_t in, lines, events, bad;
+};
+
 struct stage {
 	/* to be set between stage_options and stage_open; want before the first stage_next */
 	struct json_want want; /* the members to find; owned: stage_close frees it */
@@ -69,6 +74,11 @@ struct stage {
 	uint64_t events, bad; /* so far, those of a predecessor included */
 	const char *name; /* of the file it reads; NULL: standard input */
 	bool hold; /* the next event belongs to what the one before began: no mark is made between them */
+	/*
+	 * NULL, or where the oldest event begins that it holds: marks reach up to there and no further, though events behind it may
+	 * have gone out, which a successor gets again (handled.h). Borrowed.
+	 */
+	const struct stage_place *held;
 	bool left; /* the current event is not handled, and will not be: for who goes on from here it is the next one */
 
 	/* private */
@@ -142,6 +152,33 @@ int stage_descriptor(const struct stage *stage);
 bool stage_fill(struct stage *stage);
 bool stage_take(struct stage *stage);
 
+/*
+ * For programs with timers: flushes, and waits until a moment (moment_now; INT64_MAX: no such), until told to stop, or, if input
+ * is true, until stage_fill should be called: true then.
+ */
+bool stage_wait(struct stage *stage, bool input, int64_t until);
+
+/* Where the current event begins. */
+struct stage_place stage_here(const struct stage *stage);
+
+/* Somebody keeps its input for a successor: marks count. */
+static inline bool stage_is_kept(const struct stage *stage)
+{
+	return stage->keeper.page != NULL;
+}
+
+/* --max-line */
+static inline uint64_t stage_max_line(const struct stage *stage)
+{
+	return stage->max_line;
+}
+
+/*
+ * For event loops: what is held takes so much of the input's buffer that there may be no room for more, or, with protocol: sync, the
+ * source waits for it: it is to go out, or to be let go of.
+ */
+bool stage_crowded(const struct stage *stage);
+
 /* After paths were added to want while events flow: makes room for them and scans the current event again. */
 void stage_rescan(struct stage *stage);
 
@@ -152,6 +189,19 @@ void stage_bad(struct stage *stage, const char *format, ...) MESSAGE_FORMAT(2, 3
 void stage_write(struct stage *stage, const void *line, size_t length);
 /* Ends the line that was put together in stage->out. */
 void stage_end_line(struct stage *stage);
+/*
+ * For stages that do not make the same of the same input a second time, since they look at a clock, say. Their lines go out whole,
+ * each with its mark, so that a successor need not write any of them again:
+ *
+ *     stage_will_write(&stage, length);        before held and the cursor are changed for the line
+ *     …                                        held, stage_cursor
+ *     line_writer_add(&stage.out, …);
+ *     stage_end_handled(&stage);
+ *
+ * The line, with those before it, is all that the events up to the current one gave rise to, but for those held.
+ */
+void stage_will_write(struct stage *stage, size_t length);
+void stage_end_handled(struct stage *stage);
 void stage_flush(struct stage *stage);
 
 /*

@@ -96,6 +96,19 @@ kill_manager() {
     wait_for replaced "$1" "$before"
 }
 
+# kill_often STAGE N: kill -9 of whatever process the stage has, N times, at random moments.
+kill_often() {
+    local pid killed=0 end=$((SECONDS + 60))
+    while [ $killed -lt "$2" ]; do
+        [ $SECONDS -lt $end ] || return 1
+        pid=$(pid_of "$1")
+        if [ -n "$pid" ] && alive "$pid"; then
+            kill -9 "$pid" && killed=$((killed + 1))
+        fi
+        sleep 0.0$((RANDOM % 40 + 10))
+    done
+}
+
 # grows FILE [N]: N (20) more lines come than there are now.
 grows() {
     wait_for lines "$1" $(($(wc -l <"$1") + ${2:-20}))

@@ -367,14 +367,16 @@ static void run_with_wall_clock(struct program *program)
 static void end(struct program *program)
 {
 	catch_up(program, UINT64_MAX);
-	if (!stage_ended(&program->stage)) {
+	if (stage_ended(&program->stage)) {
+		if (program->no_partial && program->windows.count > 0)
+			message_info("%zu windows were open at the end", program->windows.count);
+		program->muted = program->no_partial;
+		finish_all(program);
+		program->muted = false;
+		state_mark(program);
+	} else {
 		/* The next process goes on with the windows. */
 		program->stage.left = true;
-	} else if (program->no_partial) {
-		if (program->windows.count > 0)
-			message_info("%zu windows were open at the end", program->windows.count);
-	} else {
-		finish_all(program);
 	}
 	if (message_hidden(&program->late_limit))
 		message_warning("%llu late events in all", (unsigned long long)program->late_limit.count);

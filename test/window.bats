@@ -131,7 +131,7 @@ if mode == 'clock':
         for w in wanted:
             windows.setdefault((w, e['key']), []).append((i, e))
 else:
-    # An event that is late is left out; then all that is less than size apart belongs together.
+    # As long as nothing is late, all that is less than size apart belongs together.
     by_key = {}
     for i, e in enumerate(events):
         latest = max(latest, e['time'])
@@ -204,14 +204,145 @@ agrees() {
         agrees feed clock 60 60 20 UTC
         agrees feed clock 300 60 5 UTC
         agrees feed clock 21 7 3.5 UTC
-        agrees feed session 5 0 0 UTC
         agrees feed session 5 0 20 UTC
-        agrees feed session 2.5 0 3 UTC
+        agrees feed session 2.5 0 20 UTC
+        agrees feed session 20 0 30 UTC
     done
     # Half a year, with an hour that comes twice.
     feed 3 3000 3 20 | awk -F'[:,]' '{ sub(/"time":[0-9.]+/, sprintf("\"time\":%.3f", 1789000000 + ($2 - 1795392000) * 2000)); print }' >feed
     agrees feed clock 86400 86400 50000 Europe/Berlin
     agrees feed clock 259200 86400 10000 America/New_York
+}
+
+# --- aggregates ---
+
+@test "each aggregate, of numbers, and of values that are null or missing" {
+    printf '{"time":1,"a":%s}\n' 4 1 null 2.5 0.1 0.2 >in
+    echo '{"time":2}' >>in
+    says '{"event":"window","time":0,"end":10,"count":7,"a_count":5,"a_sum":7.8,"a_mean":1.56,"a_min":0.1,"a_max":4,"a_range":3.9,"a_median":1,"a_p0":0.1,"a_p25":0.2,"a_p99.5":3.9699999999999998,"a_p100":4}\n' -e 10s \
+        count 'count(.a)' 'sum(.a)' 'mean(.a)' 'min(.a)' 'max(a)' 'range(.a)' 'median(.a)' 'p0(.a)' 'p25(.a)' 'p99.5(.a)' 'p100(.a)' <in
+    says '{"event":"window","time":0,"end":10,"v":2.793,"s":1.6712270941742358}\n' -e 10s 'v=variance(.a)' 's=stddev(.a)' <in
+    printf '{"time":1,"a":%s}\n' 1e16 1 -1e16 | says '{"event":"window","time":0,"end":10,"a_sum":1}\n' -e 10s 'sum(.a)'
+    printf '{"time":1,"a":%s}\n' 1e308 1e308 | says '{"event":"window","time":0,"end":10,"a_sum":1.7976931348623157e+308}\n' -e 10s 'sum(.a)'
+    at 1 | says '{"event":"window","time":0,"end":10,"a_count":0,"a_sum":0,"a_mean":null,"a_min":null,"a_stddev":null,"a_p50":null,"a_first":null,"a_last":null,"a_distinct":0,"a_top1":[]}\n' \
+        -e 10s 'count(a)' 'sum(a)' 'mean(a)' 'min(a)' 'stddev(a)' 'p50(a)' 'first(a)' 'last(a)' 'distinct(a)' 'top1(a)'
+}
+
+@test "first and last go by time, and keep any value as it is" {
+    printf '%s\n' '{"time":5,"v":"five"}' '{"time":1,"v":[1, {"a":1.50}]}' '{"time":9,"v":{}}' '{"time":9,"v":true}' '{"time":8,"v":8}' |
+        says '{"event":"window","time":0,"end":10,"v_first":[1,{"a":1.50}],"v_last":true}\n' -e 10s 'first(.v)' 'last(.v)'
+    printf '{"v":%s}\n' 1 2 3 | says '{"event":"window","v_first":1,"v_last":3}\n' -n 3 'first(.v)' 'last(.v)'
+}
+
+@test "values are the same however they are written" {
+    printf '{"time":1,"v":%s}\n' '"a"' '"\u0061"' 1 1.0 1e0 '[ 1 ]' '[1]' 12345678901234567890 12345678901234567891 >in
+    says '{"event":"window","time":0,"end":10,"v_distinct":5,"v_top2":[{"value":1,"count":3},{"value":"a","count":2}]}\n' -e 10s 'distinct(v)' 'top2(v)' <in
+    says '{"event":"window","time":0,"end":10,"k":"a","count":2}
+{"event":"window","time":0,"end":10,"k":1,"count":3}
+{"event":"window","time":0,"end":10,"k":[1],"count":2}
+{"event":"window","time":0,"end":10,"k":12345678901234567890,"count":1}
+{"event":"window","time":0,"end":10,"k":12345678901234567891,"count":1}\n' -e 10s --by k=.v <in
+}
+
+@test "many values: percentiles, distinct and top stay near the truth, in bounded memory" {
+    "$PYTHON" - >in <<'PYTHON'
+import random
+rng = random.Random(5)
+for i in range(200000):
+    print('{"time":1,"x":%r,"id":%d,"v":%d}' % (rng.lognormvariate(0, 2), i, rng.randrange(20000) if i % 4 else i // 4 % 3))
+PYTHON
+    (ulimit -v 60000; exec pype-window -e 10s 'p1(.x)' 'p50(.x)' 'p99.9(.x)' 'distinct(.id)' 'top3(.v)' <in >out)
+    "$PYTHON" - <<'PYTHON'
+import json
+xs = sorted(json.loads(line)['x'] for line in open('in'))
+out = json.load(open('out'))
+for p in 1, 50, 99.9:
+    assert abs(out['x_p%g' % p] / xs[int(p / 100 * (len(xs) - 1))] - 1) < 0.004, p
+assert abs(out['id_distinct'] / 200000 - 1) < 0.04, out
+assert sorted(v['value'] for v in out['v_top3']) == [0, 1, 2], out
+assert all(16000 < v['count'] < 16700 for v in out['v_top3']), out
+PYTHON
+}
+
+# --- what is late, bad, or too much ---
+
+@test "late events are bad ones, or dropped, or passed on; lateness waits for them" {
+    at 5 65 3 70 >in
+    run -1 --separate-stderr pype-window -e 1m --dead-letter dead <in
+    [ "$stderr" = 'pype-window: error: line 3: late: its window was closed 5s before (see --lateness)' ]
+    [ "$(jq -r .data.text dead)" = '{"time":3}' ]
+    run -0 --separate-stderr pype-window -e 1m --late drop <in
+    [ "$stderr" = 'pype-window: warning: line 3: dropped, since it is late: its window was closed 5s before' ]
+    says '{"event":"window","time":0,"end":60,"count":1}
+{"time":3}
+{"event":"window","time":60,"end":120,"count":2}\n' -e 1m --late pass <in
+    says '{"event":"window","time":0,"end":60,"count":2}
+{"event":"window","time":60,"end":120,"count":2}\n' -e 1m --lateness 6s <in
+}
+
+@test "bad events: no time, no number, no JSON; the others count" {
+    printf '%s\n' '{"time":1,"a":1}' '{"a":1}' '{"time":"soon","a":1}' '{"time":1e30,"a":1}' '{"time":1,"a":"1"}' '[1]' '{' '{"time":2,"a":2}' >in
+    run -1 --separate-stderr pype-window -e 10s count 'sum(.a)' --dead-letter dead <in
+    [ "$output" = '{"event":"window","time":0,"end":10,"count":2,"a_sum":3}' ]
+    [ "$(wc -l <dead)" = 6 ]
+    [[ $stderr == *"line 2: it has no time at '.time'"*"line 3: no time at '.time'"*"line 5: '.a' is a string, not a number"* ]]
+    run -1 --separate-stderr pype-window -e 10s 'sum(.a)' --on-error fail <in
+    [ "$output" = '' ]
+}
+
+@test "at the limit all windows are closed, that is said, and no event is lost" {
+    seq 95 | sed 's/.*/{"time":1,"k":&,"n":1}/' >in
+    run -0 --separate-stderr pype-window -e 10s --by k --max-keys 10 'sum(n)' <in
+    [ "$(jq -s 'map(.n_sum) | add' <<<"$output")" = 95 ]
+    [ "$(grep -c 'all windows are closed early, since 10 are open' <<<"$stderr")" = 9 ]
+}
+
+@test "other times: a path, a unit, dates" {
+    printf '{"data":{"ts":%s}}\n' 59999 60000 | says '{"event":"minute","time":0,"end":60,"count":1}
+{"event":"minute","time":60,"end":120,"count":1}\n' -e 1m --time .data.ts --unit ms --name minute
+    echo '{"time":"2026-11-23T10:00:30Z"}' | says '{"event":"window","time":1795428000,"end":1795428060,"count":1}\n' -e 1m
+}
+
+@test "with --idle windows are closed when nothing comes, by the clock on the wall" {
+    mkfifo in
+    exec 5<>in
+    start bash -c 'exec pype-window -e 500ms --idle 100ms --by k <in >out 5>&-'
+    printf '{"time":1,"k":1}\n{"time":1,"k":2}\n{"time":1.6,"k":1}\n' >&5
+    wait_for lines out 3
+    printf '{"time":7,"k":1}\n' >&5
+    wait_for lines out 4
+    kill "$PID"
+    wait_gone "$PID"
+    says "$(cat out)\n" -e 500ms --by k < <(printf '{"time":1,"k":1}\n{"time":1,"k":2}\n{"time":1.6,"k":1}\n{"time":7,"k":1}\n')
+    printf '{"n":%s}\n' 1 2 >&5
+    start bash -c 'exec pype-window -n 5 --idle 100ms <in >out 5>&-'
+    wait_for lines out 1
+    has out '{"event":"window","count":2}'
+}
+
+@test "a signal ends it, with the windows of what it has read" {
+    mkfifo in
+    exec 5<>in
+    start bash -c 'exec pype-window -e 10s -l 1s <in >out 5>&-'
+    at 1 2 13 >&5
+    wait_for lines out 1
+    kill -TERM "$PID"
+    wait_gone "$PID"
+    wait "$PID"
+    [ "$(wc -l <out)" = 2 ]
+}
+
+@test "mistakes on the command line" {
+    local arguments
+    for arguments in '' '-e 1m -n 3' '-s 1m' '-e 1m -s 90s' '-e 1ms -s 2s' '-n 2 -l 1s' '-e 1m --max-keys 0' '-e 1m --tz Mars' \
+        '-e 1m --by .a[' '-e 1m --time .a[' '-e 1m mean' '-e 1m mean(.a' '-e 1m mean()' '-e 1m p101(.a)' '-e 1m top0(.a)' \
+        '-e 1m maen(.a)' '-e 1m time=count' '-e 1m count count' '-e 1m --by x x=count' '-e 4000d'; do
+        run -2 pype-window $arguments </dev/null
+        PYPE_CHECK=1 run -2 pype-window $arguments
+    done
+    PYPE_CHECK=1 pype-window -e 1m --by .a 'mean(.b)'
+    run -2 --separate-stderr pype-window -e 1m 'maen(.a)'
+    [[ $stderr == *"did you mean 'mean'?"* ]]
 }
 
 # --- kills ---
@@ -266,4 +397,46 @@ END
 @test "killed: at the limit of open windows" {
     BUFFER=16M crash 300 --every 60s --max-keys 150 --late drop --by key count "'sum(price)'"
     run ! grep -q 'is lost if' flow.err
+}
+
+@test "what is held is more than a mark and the buffer have room for: that is said, once, and it goes on" {
+    feed 1 5000 2000 >feed
+    stages 'buffer: 4k' <<'FLOW'
+source: cat feed
+window: {run: pype-window -e 1h --by key, from: source}
+FLOW
+    run_flow
+    flow_ends
+    [ "$status" = 0 ]
+    [ "$(grep -c 'is lost if it is killed' flow.err)" = 1 ]
+    cmp flow.out <(pype-window -e 1h --by key <feed)
+}
+
+@test "protocol: sync: the source goes on, since each event is marked" {
+    stages 'protocol: sync' <<'FLOW'
+source: pype-cron --from 0 --to 300 --every 1s
+window: {run: pype-window -e 1m, from: source}
+FLOW
+    run_flow
+    flow_ends
+    [ "$(wc -l <flow.out)" = 5 ]
+}
+
+@test "a stage that is restarted on purpose goes on with its windows" {
+    stages <<'FLOW'
+source: pype-cron --from 0 --to 4000 --every 1s
+slow: {run: ./slow, ack: lines, from: source}
+window: {run: pype-window -e 50s, from: slow}
+FLOW
+    run_flow
+    wait_for lines flow.out 3
+    local i before
+    for i in 1 2 3; do
+        before=$(pid_of p.window)
+        pype restart p.window
+        wait_for replaced p.window "$before"
+    done
+    touch go
+    flow_ends
+    cmp flow.out <(pype-cron --from 0 --to 4000 --every 1s | pype-window -e 50s)
 }

@@ -221,7 +221,7 @@ agrees() {
     echo '{"time":2}' >>in
     says '{"event":"window","time":0,"end":10,"count":7,"a_count":5,"a_sum":7.8,"a_mean":1.56,"a_min":0.1,"a_max":4,"a_range":3.9,"a_median":1,"a_p0":0.1,"a_p25":0.2,"a_p99.5":3.9699999999999998,"a_p100":4}\n' -e 10s \
         count 'count(.a)' 'sum(.a)' 'mean(.a)' 'min(.a)' 'max(a)' 'range(.a)' 'median(.a)' 'p0(.a)' 'p25(.a)' 'p99.5(.a)' 'p100(.a)' <in
-    says '{"event":"window","time":0,"end":10,"v":2.793,"s":1.6712270941742358}\n' -e 10s 'v=variance(.a)' 's=stddev(.a)' <in
+    says '{"event":"window","time":0,"end":10,"v":2.7830000000000004,"s":1.6682325976913412}\n' -e 10s 'v=variance(.a)' 's=stddev(.a)' <in
     printf '{"time":1,"a":%s}\n' 1e16 1 -1e16 | says '{"event":"window","time":0,"end":10,"a_sum":1}\n' -e 10s 'sum(.a)'
     printf '{"time":1,"a":%s}\n' 1e308 1e308 | says '{"event":"window","time":0,"end":10,"a_sum":1.7976931348623157e+308}\n' -e 10s 'sum(.a)'
     at 1 | says '{"event":"window","time":0,"end":10,"a_count":0,"a_sum":0,"a_mean":null,"a_min":null,"a_stddev":null,"a_p50":null,"a_first":null,"a_last":null,"a_distinct":0,"a_top1":[]}\n' \

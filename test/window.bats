@@ -400,6 +400,60 @@ END
     run ! grep -q 'is lost if' flow.err
 }
 
+@test "killed: with --idle each event is in one window, or late and passed on" {
+    feed 9 6000 40 >feed
+    cat >halting <<'PYTHON'
+#!/usr/bin/python3
+import os, sys, time
+for i, line in enumerate(sys.stdin):
+    sys.stdout.write(line)
+    sys.stdout.flush()
+    if not os.path.exists("go"):
+        time.sleep(0.03 if i % 50 == 0 else 0.0003)
+PYTHON
+    chmod +x halting
+    stages 'restart: {limit: 1000, min: 1ms, max: 5ms}' 'buffer: 16M' <<'FLOW'
+source: cat feed
+halting: {run: ./halting, ack: lines, from: source}
+window: {run: "pype-window --every 1s --size 5s --lateness 2s --idle 10ms --late pass --by key count 'p50(price)' 'top3(tag)'", from: halting}
+FLOW
+    run_flow
+    wait_for lines flow.out 5
+    local i
+    for ((i = 0; i < ${PYPE_KILLS:-12}; i++)); do
+        kill_stage p.window
+        sleep 0.0$((RANDOM % 10))
+    done
+    touch go
+    flow_ends 20
+    [ "$status" = 0 ]
+    run ! grep -q 'is lost if' flow.err
+    # No window of a key is there twice, and those that were never late are complete.
+    "$PYTHON" - <<'PYTHON'
+import json
+windows, late = {}, 0
+for line in open('flow.out'):
+    e = json.loads(line)
+    if 'count' not in e:
+        late += 1
+        continue
+    assert (e['time'], e['key']) not in windows, e
+    windows[e['time'], e['key']] = e['count']
+expected, count = {}, 0
+for line in open('feed'):
+    e = json.loads(line)
+    count += 1
+    for start in range(int(e['time'] // 1) - 4, int(e['time'] // 1) + 1):
+        expected[start, e['key']] = expected.get((start, e['key']), 0) + 1
+missing = 0
+for w, n in expected.items():
+    assert windows.get(w, 0) <= n, (w, n)
+    missing += n - windows.get(w, 0)
+# An event that is late for some of its windows is missing there: only where the time went on without it.
+assert late < count / 4 and missing < count, (late, missing, count)
+PYTHON
+}
+
 @test "what is held is more than a mark and the buffer have room for: that is said, once, and it goes on" {
     feed 1 5000 2000 >feed
     stages 'buffer: 4k' <<'FLOW'

@@ -29,8 +29,8 @@ static void check_times(struct program *program)
 		program->size = program->every;
 	if (program->every > 0 && program->size % program->every != 0)
 		die("--size must be a whole multiple of --every");
-	if (program->every > 0 && program->size / program->every > FRAMES)
-		die("--size can be at most %d times --every", FRAMES);
+	if (program->every > 0 && program->size / program->every > GRID_SHARE)
+		die("--size can be at most %d times --every", GRID_SHARE);
 	if (program->size > 3650 * UNIT_DAY || program->session > 3650 * UNIT_DAY ||
 	    program->lateness > 3650 * UNIT_DAY)
 		die("--every, --size, --session and --lateness can be at most ten years");
@@ -81,7 +81,7 @@ static void compile(struct program *program, char **operands)
 	text_add_string(&program->head, "{\"event\":");
 	json_add_string(&program->head, program->name, strlen(program->name));
 	if (program->every > 0)
-		frames_init(&program->frames, program->every, program->size);
+		grid_init(&program->grid, program->every, program->size);
 	sign_options(program, operands);
 }
 
@@ -119,7 +119,7 @@ int main(int argc, char **argv)
 	compile(&program, operands);
 	status = option_checking() ? STATUS_OK : run(&program);
 	columns_free(&program.columns);
-	frames_free(&program.frames);
+	grid_free(&program.grid);
 	text_free(&program.head);
 	text_free(&program.key);
 	text_free(&program.plain);

@@ -198,7 +198,7 @@ static void add_to(struct program *program, struct window *window)
 	windows_add(&program->windows, window, program->time, program->time);
 }
 
-static void add_to_frame(struct program *program, int64_t start, int64_t end)
+static void add_to_slot(struct program *program, int64_t start, int64_t end)
 {
 	struct window *window = find_key(program)->windows;
 
@@ -207,22 +207,22 @@ static void add_to_frame(struct program *program, int64_t start, int64_t end)
 	add_to(program, window ? window : open_window(program, start, end));
 }
 
-static void add_to_frames(struct program *program)
+static void add_to_grid(struct program *program)
 {
-	struct frames *frames = &program->frames;
+	struct grid *grid = &program->grid;
 	const int64_t *starts, *ends;
 	int64_t mark = watermark(program);
 
-	frames_find(frames, program->time);
-	starts = frames->slots;
-	ends = starts + frames->share;
-	if (ends[frames->share - 1] <= mark) {
-		handle_late(program, ends[frames->share - 1]);
+	grid_find(grid, program->time);
+	starts = grid->slots;
+	ends = starts + grid->share;
+	if (ends[grid->share - 1] <= mark) {
+		handle_late(program, ends[grid->share - 1]);
 		return;
 	}
-	for (size_t i = 0; i < frames->share; i++)
+	for (size_t i = 0; i < grid->share; i++)
 		if (ends[i] > mark)
-			add_to_frame(program, starts[i], ends[i]);
+			add_to_slot(program, starts[i], ends[i]);
 }
 
 static void add_to_session(struct program *program)
@@ -276,7 +276,7 @@ static void handle(struct program *program)
 	if (program->session > 0)
 		add_to_session(program);
 	else
-		add_to_frames(program);
+		add_to_grid(program);
 }
 
 static void take_event(struct program *program)

@@ -4,7 +4,7 @@
  *   main.c      options and operands
  *   columns.c   [NAME=]FUNCTION(PATH): what is computed, and what of an event it needs
  *   run.c       events in, windows out: time, what is late, when a window is over
- *   frames.c    which windows of the clock a time belongs to
+ *   grid.c      which windows of the clock a time belongs to
  *   windows.c   the open windows: by key, by end, by age
  *   measures.c  what a window keeps of its events; numbers, the first and the last value
  *   sample.c    … percentiles
@@ -26,7 +26,7 @@
 #include "common/text.h"
 
 enum {
-	FRAMES = 1000, /* windows that an event may belong to */
+	GRID_SHARE = 1000, /* windows that an event may belong to */
 	COLUMNS = 1000, /* aggregates and keys */
 	VALUE_MAX = 64 << 10, /* longest value that is kept, and longest key */
 	SAMPLE_EXACT = 4096, /* numbers of a percentile that are kept as they are */
@@ -212,9 +212,9 @@ struct window;
 /* Appends the members of the aggregates. (What a percentile is of is put in order.) */
 void columns_write(const struct columns *columns, struct window *window, struct text *text);
 
-/* ---- frames: windows of the clock ---- */
+/* ---- grid: windows of the clock ---- */
 
-struct frames {
+struct grid {
 	int64_t every, size;
 	bool days; /* every is whole days of the local calendar */
 	size_t share; /* how many windows each time is in */
@@ -222,11 +222,11 @@ struct frames {
 	int64_t *slots; /* 2 * share: the starts, and behind them the end of each */
 };
 
-/* size is a multiple of every, and not more than FRAMES times it. */
-void frames_init(struct frames *frames, int64_t every, int64_t size);
-void frames_free(struct frames *frames);
+/* size is a multiple of every, and not more than GRID_SHARE times it. */
+void grid_init(struct grid *grid, int64_t every, int64_t size);
+void grid_free(struct grid *grid);
 /* Finds the windows of a time: window i has slots[i] as start and slots[i + share] as end. */
-void frames_find(struct frames *frames, int64_t time);
+void grid_find(struct grid *grid, int64_t time);
 
 /* ---- windows ---- */
 
@@ -300,7 +300,7 @@ struct program {
 
 	struct stage stage;
 	struct columns columns;
-	struct frames frames;
+	struct grid grid;
 	struct windows windows;
 	int time_slot;
 	struct text head; /* {"event":"window" */

@@ -35,7 +35,7 @@ void handled_init(struct handled *handled, struct stage *stage)
 
 bool handled_before(const struct handled *handled, const struct stage *stage, const struct fingerprint *key)
 {
-	uint64_t at = stage_here(stage).in;
+	uint64_t at = stage_began(stage).in;
 
 	for (size_t i = 0; i < handled->count; i++)
 		if (handled->list[i].key == key->low)

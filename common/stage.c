@@ -35,7 +35,7 @@ static bool say_next(struct stage *stage)
 	struct keeper *keeper = &stage->keeper;
 	struct stage_place place = {line_reader_position(&stage->in), stage->in.number, stage->events, stage->bad};
 
-	if (!keeper->page || stage->hold || stage->left)
+	if (!keeper->page || stage->hold || stage->left || stage->marks)
 		return false;
 	if (stage->held)
 		place = *stage->held;
@@ -61,12 +61,48 @@ static bool writer_needs_all(const struct stage *stage)
 	return stage->in.read > stage->keeper.mark.in && atomic_load(&in->shared->wanted) == in->size;
 }
 
+struct stage_place stage_began(const struct stage *stage)
+{
+	return (struct stage_place){stage->in.offset, stage->in.number - 1, stage->events - 1, stage->event_bad};
+}
+
+struct stage_place stage_here(const struct stage *stage)
+{
+	if (stage->left)
+		return stage_began(stage);
+	return (struct stage_place){line_reader_position(&stage->in), stage->in.number, stage->events, stage->bad};
+}
+
+bool stage_mark(struct stage *stage, const struct stage_place *from)
+{
+	struct keeper *keeper = &stage->keeper;
+	uint64_t held = stage->in.read - from->in;
+
+	if (!keeper->page)
+		return true;
+	/* From a place before something that was given back there is nothing to read. */
+	if (from->in < stage_here(stage).in && (from->in < keeper->mark.in || held >= keeper->in.size / 2 ||
+	                                        writer_needs_all(stage) || keeper_in_lock_step(keeper)))
+		return false;
+	keeper_handled(keeper, from->in, from->lines);
+	keeper->next.events = from->events;
+	keeper->next.bad = from->bad;
+	keeper->next.results = stage->out.lines;
+	line_writer_boundary(&stage->out);
+	return true;
+}
+
+bool stage_ended(const struct stage *stage)
+{
+	return !stage->keeper.page || (stage->in.ended && !stage->in.stopped);
+}
+
 /* A stage that holds more than its input ring has room for would wait for ever, for what cannot come. */
 static void let_go(struct stage *stage)
 {
 	struct keeper *keeper = &stage->keeper;
 
-	if (!keeper->page || !stage->hold ||
+	if (!keeper->page || !stage->hold || stage->marks ||
 	    (stage->in.read - keeper->mark.in < keeper->in.size / 2 && !writer_needs_all(stage)))
 		return;
 	if (!stage->let_go)
@@ -77,11 +113,6 @@ static void let_go(struct stage *stage)
 	stage->hold = false;
 	set_boundary(stage);
 	stage->hold = true;
-}
-
-struct stage_place stage_here(const struct stage *stage)
-{
-	return (struct stage_place){stage->in.offset, stage->in.number - 1, stage->events - 1, stage->bad};
 }
 
 bool stage_crowded(const struct stage *stage)
@@ -155,6 +186,7 @@ uint64_t stage_position(const struct stage *stage, uint64_t *lines)
 static void kept(struct stage *stage, int result)
 {
 	if (result < 0) {
+		stage->left = true;
 		hand_over(stage);
 		fail("cannot write to the dead letters '%s':", stage->letters.path);
 	}
@@ -183,6 +215,7 @@ void stage_open(struct stage *stage)
 		stage->events = keeper->mark.events;
 		stage->bad = stage->bad_before = keeper->mark.bad;
 		stage->poison = atomic_load_explicit(&keeper->page->poison, memory_order_relaxed);
+		stage->looked = keeper->mark.in;
 	} else {
 		line_writer_init(&stage->out, STDOUT_FILENO);
 	}
@@ -212,6 +245,7 @@ static void bad(struct stage *stage, uint64_t number, const char *reason)
 
 	stage->bad++;
 	if (stage->on_error == ON_FAIL) {
+		stage->left = true;
 		hand_over(stage);
 		fail("%s%sline %llu: %s", name, colon, (unsigned long long)number, reason);
 	}
@@ -280,6 +314,18 @@ static bool blank(const char *line, size_t length)
 	return true;
 }
 
+/* While input comes without a pause: what is handled is given back before the writer has to wait for it. */
+static bool is_time_to_mark(struct stage *stage)
+{
+	const struct keeper *keeper = &stage->keeper;
+	uint64_t at = stage->marks ? line_reader_position(&stage->in) : keeper->next.in;
+
+	if (at - (stage->marks ? stage->looked : keeper->mark.in) < keeper->in.size / 4)
+		return false;
+	stage->looked = at;
+	return true;
+}
+
 /* The next line that is not empty, by one of the two ways to read. */
 static bool next_line(struct stage *stage, enum line_status (*read_line)(struct line_reader *, const char **, size_t *))
 {
@@ -290,8 +336,7 @@ static bool next_line(struct stage *stage, enum line_status (*read_line)(struct 
 		stage_flush(stage);
 		keeper_wait_for_all(&stage->keeper);
 	}
-	if (stage->keeper.page && !stage->files &&
-	    stage->keeper.next.in - stage->keeper.mark.in >= stage->keeper.in.size / 4)
+	if (stage->keeper.page && !stage->files && is_time_to_mark(stage))
 		before_wait(stage);
 	for (;;) {
 		enum line_status status = read_line(&stage->in, &event->line, &event->length);
@@ -322,6 +367,7 @@ static bool next_line(struct stage *stage, enum line_status (*read_line)(struct 
 		if (!stage->blank_lines && blank(event->line, event->length))
 			continue;
 		stage->events++;
+		stage->event_bad = stage->bad;
 		if (stage->in.offset == stage->poison) {
 			/* It has killed this stage before, and the runner has put it away: to be marked, before the next one does. */
 			stage->bad++;

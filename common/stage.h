@@ -48,7 +48,8 @@ struct event {
 
 /* A place in the input, and what was counted before it. */
 struct stage_place {
-	uint64_t in, lines, events, bad;
+	uint64_t in, lines; /* bytes and lines of the input before it */
+	uint64_t events, bad; /* … and how many of these */
 };
 
 struct stage {
@@ -79,6 +80,7 @@ struct stage {
 	 * have gone out, which a successor gets again (handled.h). Borrowed.
 	 */
 	const struct stage_place *held;
+	bool marks; /* to be set before stage_open: it makes its marks itself, with stage_mark in before_wait */
 	bool left; /* the current event is not handled, and will not be: for who goes on from here it is the next one */
 
 	/* private */
@@ -92,7 +94,9 @@ struct stage {
 	struct keeper keeper;
 	struct json_shapes shapes; /* of the events so far */
 	uint64_t poison; /* of the page */
+	uint64_t looked; /* marks: where before_wait was called last */
 	size_t span_room; /* of event.spans */
+	uint64_t event_bad; /* … before the current event */
 	uint64_t bad_before; /* … of `bad` are its predecessors' */
 	bool let_go; /* it held more than the input ring has room for, and that was said */
 	bool in_long_line; /* of a line over the limit, a part is in the dead letters */
@@ -111,6 +115,23 @@ void stage_open(struct stage *stage);
 const void *stage_resumed(const struct stage *stage, size_t *length);
 /* The stage's own note in the next mark: where its output stands. For before_wait; PAGE_CURSOR bytes at most. */
 void stage_cursor(struct stage *stage, const void *bytes, size_t length);
+
+/*
+ * A place is where an input may be gone on from: between two events. stage_began is the one
+ * before the current event, stage_here the one behind all that is handled; outside of an event they are the same.
+ */
+struct stage_place stage_began(const struct stage *stage);
+struct stage_place stage_here(const struct stage *stage);
+
+/*
+ * All output so far is that of the events up to here, and a successor with the cursor gets the input again from a place that is not
+ * behind the last one's. False: there is no room to keep the input from there on (it is too far back, or each event is to be
+ * answered at once), and no mark was made. Without a page nothing is done.
+ */
+bool stage_mark(struct stage *stage, const struct stage_place *from);
+
+/* True if the input has come to its end. False: told to stop, and a successor goes on: nothing is to be finished. */
+bool stage_ended(const struct stage *stage);
 
 /*
  * Goes on with another input from its line 1, which fd has. fd becomes the stage's; name stands in
@@ -157,9 +178,6 @@ bool stage_take(struct stage *stage);
  * is true, until stage_fill should be called: true then.
  */
 bool stage_wait(struct stage *stage, bool input, int64_t until);
-
-/* Where the current event begins. */
-struct stage_place stage_here(const struct stage *stage);
 
 /* Somebody keeps its input for a successor: marks count. */
 static inline bool stage_is_kept(const struct stage *stage)

@@ -111,7 +111,7 @@ static void put_out(struct batch *batch, struct pile *pile, bool pending)
 
 	make_line(batch, pile);
 	stage_will_write(stage, batch->line.length);
-	batch->pending = stage_here(stage);
+	batch->pending = stage_began(stage);
 	to = pending ? batch->pending.in : stage_position(stage, &lines);
 	batch->held -= pile->data.length;
 	text_free(&pile->data);
@@ -180,7 +180,7 @@ static struct pile *begin_pile(struct batch *batch, const struct fingerprint *ke
 {
 	struct pile *pile = key_map_add(&batch->piles, key);
 
-	pile->place = stage_here(&batch->stage);
+	pile->place = stage_began(&batch->stage);
 	pile->until = batch->time > 0 ? moment_now() + batch->time : INT64_MAX;
 	add_key(batch, pile);
 	return pile;

@@ -13,6 +13,7 @@
 
 #include "common/json.h"
 #include "common/json_text.h"
+#include "common/number.h"
 #include "common/text.h"
 
 enum run_outcome {
@@ -123,12 +124,6 @@ const char *value_bytes(struct arena *arena, const struct value *string, size_t 
 /* jq's order: null, false, true, numbers, strings, arrays, objects. */
 int value_compare(struct arena *arena, const struct value *left, const struct value *right);
 bool value_equal(struct arena *arena, const struct value *left, const struct value *right);
-
-/* ---- numbers (number.c) ---- */
-
-enum { NUMBER_TEXT = 40 };
-/* As jq prints a double that is finite, and normal or zero (it prints others in its own ways); returns its length. */
-size_t number_text(char text[NUMBER_TEXT], double number);
 
 /* ---- canonical (canonical.c) ---- */
 

@@ -46,7 +46,7 @@ void waiting_pass(struct throttle *throttle, struct waiting *waiting, bool pendi
 	uint64_t to, lines;
 
 	stage_will_write(stage, line.length);
-	throttle->pending = stage_here(stage);
+	throttle->pending = stage_began(stage);
 	to = pending ? throttle->pending.in : stage_position(stage, &lines);
 	if (throttle->first == waiting)
 		throttle->first = key_map_newer(waiting);
@@ -77,7 +77,7 @@ struct waiting *waiting_put(struct throttle *throttle)
 	}
 	text_clear(&waiting->line);
 	text_add(&waiting->line, event->line, event->length);
-	waiting->place = stage_here(&throttle->stage);
+	waiting->place = stage_began(&throttle->stage);
 	if (!throttle->first)
 		throttle->first = waiting;
 	return waiting;

@@ -2,7 +2,6 @@
  * pype-replay: recorded events once more, in their own time.
  *
  *   input.c   the recordings: files one behind the other, round after round, from any position on
- *   stamp.c   the time in an event: found, read, and written anew
  *   pace.c    when an event is due
  *   main.c    the command line; which events are wanted; the loop
  */
@@ -15,6 +14,7 @@
 #include "common/clock.h"
 #include "common/place.h"
 #include "common/stage.h"
+#include "common/stamp.h"
 
 /*
  * What a successor needs to go on. Three times of an event are told apart: the recorded one; the one on the stream's clock, which never
@@ -39,7 +39,6 @@ struct replay_place {
 enum { REPLAY_NUMBERS = sizeof(struct replay_place) / sizeof(int64_t) };
 
 /* Of --unit: the power of ten that makes nanoseconds. */
-enum replay_unit { REPLAY_S, REPLAY_MS, REPLAY_US, REPLAY_NS };
 
 /* The recordings. */
 struct replay_input {
@@ -75,16 +74,6 @@ struct replay {
 /* input.c: opens what comes next, at first where the place says. False: there is nothing more. */
 bool input_next(struct replay *replay);
 void input_free(struct replay_input *input);
-
-/* stamp.c */
-enum stamp { STAMP_NONE, STAMP_WRONG, STAMP_GOOD };
-/* The time that a member holds: a number or a string of digits, in units; a string as in RFC 3339. */
-enum stamp stamp_read(const struct json_span *member, int unit, int64_t *time);
-/* Appends a time in place of a member, the way that is written. */
-enum { STAMP_MAX = 64 };
-size_t stamp_write(char buffer[STAMP_MAX], const struct json_span *member, int unit, int64_t time);
-/* The sum, or the end of the range that it would leave. */
-int64_t stamp_add(int64_t a, int64_t b);
 
 /* pace.c: takes note of an event that was recorded at that time, and waits until it is due. False: the program is to end. */
 bool pace_wait(struct replay *replay, int64_t time);

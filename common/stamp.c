@@ -1,16 +1,17 @@
+#include "common/stamp.h"
+
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "cmd/sources/replay/replay.h"
 #include "common/json_text.h"
 #include "common/unit.h"
 #include "common/zone.h"
 
 enum { TEXT = 48 }; /* a longer string is no time */
 
-static const int places[] = {[REPLAY_S] = 9, [REPLAY_MS] = 6, [REPLAY_US] = 3, [REPLAY_NS] = 0};
-static const int64_t factors[] = {[REPLAY_S] = UNIT_S, [REPLAY_MS] = UNIT_MS, [REPLAY_US] = UNIT_US, [REPLAY_NS] = 1};
+static const int places[] = {[STAMP_S] = 9, [STAMP_MS] = 6, [STAMP_US] = 3, [STAMP_NS] = 0};
+static const int64_t factors[] = {[STAMP_S] = UNIT_S, [STAMP_MS] = UNIT_MS, [STAMP_US] = UNIT_US, [STAMP_NS] = 1};
 
 int64_t stamp_add(int64_t a, int64_t b)
 {

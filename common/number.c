@@ -1,12 +1,15 @@
+#include "common/number.h"
+
+#include <math.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
 /*
  * How jq prints a number: the shortest digits that stand for the double, plain or with an exponent, by the rules of
  * jvp_dtoa_fmt, which are the same since jq 1.5.
  */
-#include <math.h>
-#include <stdio.h>
-#include <stdlib.h>
-
-#include "cmd/processors/jq/value.h"
 
 /* Digits of a positive integer below 2^63. */
 static size_t add_integer(char *text, unsigned long long number)

@@ -26,7 +26,11 @@ readers() {
 operands() {
     case $1 in
     pype-csv) echo name ;;
+    pype-batch) echo --count 100 ;;
     pype-jq) echo . ;;
+    pype-parse) echo json --field .no.such --no-match pass ;;
+    pype-throttle) echo --sample 1 ;;
+    pype-window) echo --count 1000 --time .when count ;;
     pype-replay) echo --speed max --time .when ;;
     pype-serve) echo --listen 127.0.0.1:0 ;;
     esac

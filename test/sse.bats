@@ -398,7 +398,13 @@ PUT||text/event-stream|' ]
         sse -n 200 --bare "$URL/numbers?drop=7&to=200$kind"
         [ "$status" = 0 ]
         [ "$(grep -o '"n":[0-9]*' <<<"$output")" = "$(seq -f '"n":%g' 1 200)" ]
-        [ "$(ids_sent | xargs)" = "- $(seq -s ' ' 7 7 199)" ]
+        # What is still in the compressor when the server drops does not come, so that there are more drops.
+        if [ "$kind" ]; then
+            [ "$(ids_sent | head -n 1)" = - ]
+            ids_sent | tail -n +2 | sort -nc
+        else
+            [ "$(ids_sent | xargs)" = "- $(seq -s ' ' 7 7 199)" ]
+        fi
     done
     sse -n 20 "$URL/numbers?drop=7&to=200"
     [ "$(grep -c '"event":"disconnected"' <<<"$output")" = 3 ]

@@ -17,7 +17,7 @@ DEPS_CHECK = bats parallel procps time jq curl openssl python3 socat bsdutils rs
              mandoc man-db npm|nodejs stunnel4 python3-websockets
 DEPS_LINT  = clang-format cppcheck mandoc shellcheck
 DEPS_BENCH = jq gojq| miller| python3
-DEPS_FUZZ  = clang
+DEPS_FUZZ  = clang python3 jq
 
 # The modules of common/, bottom to top: a module includes only those before it (test/layers.bats).
 LAYERS = message memory text unit option signals moment clock utf8 json_want json_keys json_span json_leaf json json_shape \
@@ -129,8 +129,10 @@ lint: deps-lint ## formatting, static analysis, man pages, scripts
 	shellcheck --shell=bash --exclude=SC2034 test/lib.bash test/flow.bash examples/completion.bash
 
 FUZZ_SECONDS = 60
-fuzz: deps-fuzz ## run each libFuzzer target for FUZZ_SECONDS=60
-	+@$(MAKE) --no-print-directory -j$(JOBS) fuzz-build
+fuzz: deps-fuzz ## run each libFuzzer target, and jq programs both ways, for FUZZ_SECONDS=60
+	+@$(MAKE) --no-print-directory -j$(JOBS) fuzz-build all
+	@echo "fuzz: programs of jq, $(FUZZ_SECONDS) seconds"
+	@PATH="$(abspath $(BIN)):$$PATH" /usr/bin/python3 test/fuzz/jq.py --seconds $(FUZZ_SECONDS)
 	@for target in $(FUZZ); do \
 		echo "fuzz: $${target##*/}, $(FUZZ_SECONDS) seconds"; \
 		mkdir -p $$target.corpus; \

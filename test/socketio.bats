@@ -760,6 +760,8 @@ old() {
         wait_gone "$client"
         kill -CONT "$SERVER"
         has out '"reason":"ping timeout"'
+        # One that has nothing to catch up with.
+        old_server
         old --transport $transport --once --emit bye "$URL"
         [ "$status" = 0 ]
         [[ $output == *'"event":"disconnected"'*'"reason":"io server disconnect"'* ]]

@@ -501,7 +501,8 @@ pype-tail: error: 'a.log' at 29: not JSON: expected a value at column 1" ]
         wait $!
         $tail --once --state state a.log >>all
         # Of several copies that were cut one after the other in an instant the order is not promised.
-        if [ $kind = copy ]; then order='sort -n'; else order=cat; fi
+        # Between two runs a file may have got the inode of one that was compressed: its copy is read once more then.
+        case $kind in copy) order='sort -n' ;; gzip) order='sort -nu' ;; *) order=cat ;; esac
         diff <(seq 0 4000) <(data <all | $order) >difference || {
             echo "$kind, $(cat seed)"
             grep -E '^[0-9]' difference

@@ -107,6 +107,16 @@ static enum run_outcome choose(struct run *run, struct sink *sink, const struct 
 	                stage->out);
 }
 
+/* The ends of a slice come first: an error in them is one, whatever is sliced. */
+static enum run_outcome run_ends(struct run *run, const struct node *node, const struct value *in,
+                                 const struct environment *environment)
+{
+	struct value ignored;
+	enum run_outcome outcome = node->b ? run_single(run, node->b, in, environment, &ignored) : RUN_DONE;
+
+	return outcome == RUN_DONE && node->c ? run_single(run, node->c, in, environment, &ignored) : outcome;
+}
+
 static enum run_outcome give_slice(struct run *run, struct sink *sink, const struct value *base)
 {
 	const struct stage_sink *stage = (struct stage_sink *)sink;
@@ -114,7 +124,7 @@ static enum run_outcome give_slice(struct run *run, struct sink *sink, const str
 	enum run_outcome outcome;
 
 	if (stage->node->optional && base->kind != JSON_NULL && base->kind != JSON_ARRAY && base->kind != JSON_STRING)
-		return RUN_DONE;
+		return run_ends(run, stage->node, stage->in, stage->environment);
 	outcome = run_slice(run, stage->node, stage->in, stage->environment, base, &result);
 	return outcome == RUN_DONE ? run_give(run, stage->out, &result) : outcome;
 }

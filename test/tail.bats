@@ -43,7 +43,7 @@ def write(lines):
 while number < count:
     write(random.randint(1, 40))
     time.sleep(random.random() * 0.004)
-    if random.random() > 0.04:
+    if random.random() > 0.02:
         continue
     shift()
     if kind == "copy":

@@ -114,6 +114,6 @@ compare() {
     yes '{"a":[1,2,3],"b":"x\u00e9"}' | head -n 200000 >lines
     run /usr/bin/time -f %M pype-jq '[.a|map(.+1),add]|tostring, (.b//empty)' lines
     limit=8192
-    [ -z "$PYPE_SAN" ] || limit=200000
+    [ -z "$PYPE_SAN" ] || limit=600000
     [ "${lines[-1]}" -lt $limit ]
 }

@@ -162,7 +162,7 @@ sys.exit(struct.unpack("i", fcntl.ioctl(5, termios.FIONREAD, b"0000"))[0] != 0)'
     stream $throttle --rate 1/1h
     at 1 2 3 >&5
     wait_for has out '"n":1'
-    sleep 0.1
+    wait_for empty_pipe
     kill "$PID"
     wait_gone "$PID"
     wait "$PID"

@@ -1,5 +1,7 @@
 #include "common/backoff.h"
 
+#include "common/unit.h"
+
 int64_t backoff_failed(struct backoff *backoff, int64_t lasted, uint64_t random)
 {
 	int64_t bound = backoff->min;
@@ -12,4 +14,13 @@ int64_t backoff_failed(struct backoff *backoff, int64_t lasted, uint64_t random)
 		bound = backoff->max;
 	backoff->failures++;
 	return (int64_t)(random % ((uint64_t)bound + 1));
+}
+
+int64_t backoff_heed(int64_t pause, int64_t asked, int64_t most)
+{
+	if (asked > most)
+		asked = most;
+	if (pause < asked)
+		pause = asked;
+	return (pause + UNIT_MS - 1) / UNIT_MS * UNIT_MS;
 }

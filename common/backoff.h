@@ -23,4 +23,10 @@ struct backoff {
  */
 int64_t backoff_failed(struct backoff *backoff, int64_t lasted, uint64_t random);
 
+/*
+ * The pause that is made of it if a server has asked for one (-1 or 0: it has not), of which no more than `most` is heeded: the longer
+ * one, in whole milliseconds.
+ */
+int64_t backoff_heed(int64_t pause, int64_t asked, int64_t most);
+
 #endif

@@ -8,6 +8,7 @@
 
 #include "common/memory.h"
 #include "common/utf8.h"
+#include "common/unit.h"
 
 static const char hex[] = "0123456789abcdef";
 
@@ -368,4 +369,18 @@ bool json_add_unbase64(struct text *text, const char *string, size_t length)
 	good = plain.length == 0 || (plain.length % 4 == 0 && add_groups(text, plain.data, plain.length));
 	text_free(&plain);
 	return good;
+}
+
+void json_add_string_member(struct text *text, const char *name, const char *string)
+{
+	text_addf(text, ",\"%s\":", name);
+	json_add_string(text, string, strlen(string));
+}
+
+void json_add_seconds_member(struct text *text, const char *name, int64_t nanoseconds)
+{
+	char number[UNIT_TEXT_MAX];
+	size_t length = unit_time_text(number, nanoseconds - nanoseconds % UNIT_US);
+
+	text_addf(text, ",\"%s\":%.*s", name, (int)length, number);
 }

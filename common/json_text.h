@@ -41,6 +41,10 @@ double json_number(const struct json_span *number);
 /* A time in Unix seconds, to nanoseconds. False if the value is no number, or one from before 1685 or after 2255. */
 bool json_time(const struct json_span *value, int64_t *nanoseconds);
 
+/* Append `,"name":` and a value to an object that has a member already: a string; nanoseconds as seconds, to the microsecond. */
+void json_add_string_member(struct text *text, const char *name, const char *string);
+void json_add_seconds_member(struct text *text, const char *name, int64_t nanoseconds);
+
 /* Appends the bytes in base64 (RFC 4648, with padding). */
 void json_add_base64(struct text *text, const void *bytes, size_t length);
 

@@ -38,5 +38,9 @@ int main(void)
 	tap_ok(&tap, backoff_failed(&backoff, 0, UINT64_MAX) >= 0, "no overflow");
 	backoff = (struct backoff){.min = 0, .max = 0};
 	tap_ok(&tap, backoff_failed(&backoff, 0, UINT64_MAX) == 0, "no pause if none is wanted");
+	tap_ok(&tap, backoff_heed(1, -1, UNIT_S) == UNIT_MS, "whole milliseconds, if nothing was asked for");
+	tap_ok(&tap, backoff_heed(UNIT_MS, 5 * UNIT_MS, UNIT_S) == 5 * UNIT_MS, "what a server asks for is heeded");
+	tap_ok(&tap, backoff_heed(9 * UNIT_MS, 5 * UNIT_MS, UNIT_S) == 9 * UNIT_MS, "the longer one of the two");
+	tap_ok(&tap, backoff_heed(UNIT_MS, 2 * UNIT_S, UNIT_S) == UNIT_S, "… but no more than the most");
 	return tap_end(&tap);
 }

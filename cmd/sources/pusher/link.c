@@ -26,24 +26,10 @@ void link_tell(struct pusher *pusher, const char *name, const struct text *membe
 	note_place(pusher);
 }
 
-static void add_seconds(struct text *data, const char *name, int64_t nanoseconds)
-{
-	char number[UNIT_TEXT_MAX];
-	size_t length = unit_time_text(number, nanoseconds - nanoseconds % UNIT_US);
-
-	text_addf(data, ",\"%s\":%.*s", name, (int)length, number);
-}
-
-static void add_string(struct text *data, const char *name, const char *string)
-{
-	text_addf(data, ",\"%s\":", name);
-	json_add_string(data, string, strlen(string));
-}
-
 static void add_last(const struct pusher *pusher, struct text *data)
 {
 	if (pusher->place.last)
-		add_seconds(data, "last", pusher->place.last);
+		json_add_seconds_member(data, "last", pusher->place.last);
 }
 
 static void tell_connected(struct pusher *pusher)
@@ -53,9 +39,9 @@ static void tell_connected(struct pusher *pusher)
 	text_add_string(&data, "{\"url\":");
 	json_add_string(&data, pusher->shown, strlen(pusher->shown));
 	text_addf(&data, ",\"attempt\":%lld", (long long)pusher->attempts);
-	add_string(&data, "socket_id", pusher->socket_id.data);
+	json_add_string_member(&data, "socket_id", pusher->socket_id.data);
 	if (pusher->ended)
-		add_seconds(&data, "gap", moment_now() - pusher->ended);
+		json_add_seconds_member(&data, "gap", moment_now() - pusher->ended);
 	if (pusher->resumed)
 		text_add_string(&data, ",\"resumed\":true");
 	if (pusher->ended || pusher->resumed)
@@ -71,11 +57,11 @@ static void tell_disconnected(struct pusher *pusher, const struct websocket_end 
 	struct text data = {0};
 
 	text_addf(&data, "{\"code\":%d", end->code);
-	add_string(&data, "reason", end->reason);
-	add_string(&data, "error", error);
+	json_add_string_member(&data, "reason", end->reason);
+	json_add_string_member(&data, "error", error);
 	text_addf(&data, ",\"ours\":%s,\"messages\":%lld", end->ours ? "true" : "false", (long long)pusher->received);
 	add_last(pusher, &data);
-	add_seconds(&data, "lasted", pusher->ended - pusher->began);
+	json_add_seconds_member(&data, "lasted", pusher->ended - pusher->began);
 	text_add_char(&data, '}');
 	link_tell(pusher, "disconnected", NULL, data.data, data.length);
 	text_free(&data);
@@ -124,11 +110,7 @@ static void wait_for_next(struct pusher *pusher, enum next next, bool good, int6
 	/* At once, but not again and again: a server that says so each time would never be left alone. */
 	if (next == NEXT_NOW && pusher->failures <= 1)
 		pause = 0;
-	if (asked > pusher->retry_after_max)
-		asked = pusher->retry_after_max;
-	if (pause < asked)
-		pause = asked;
-	pause = (pause + UNIT_MS - 1) / UNIT_MS * UNIT_MS;
+	pause = backoff_heed(pause, asked, pusher->retry_after_max);
 	if (message_pass(&pusher->limit))
 		message_warning("'%s': %s; next try in %s", pusher->shown, error, unit_duration_text(text, pause));
 	source_loop_after(&pusher->loop, &pusher->retry, pause);

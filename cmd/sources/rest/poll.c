@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "cmd/sources/rest/rest.h"
+#include "common/backoff.h"
 #include "common/http_headers.h"
 #include "common/memory.h"
 #include "common/message.h"
@@ -187,11 +188,7 @@ static int64_t pause_after(struct poll *poll, int64_t retry_after)
 		least *= 2;
 	most = least < rest->retry_max / 2 ? 2 * least : rest->retry_max;
 	pause = least + (int64_t)(erand48(rest->random) * (double)(most - least));
-	if (retry_after > rest->retry_after_max)
-		retry_after = rest->retry_after_max;
-	if (pause < retry_after)
-		pause = retry_after;
-	return (pause + UNIT_MS - 1) / UNIT_MS * UNIT_MS;
+	return backoff_heed(pause, retry_after, rest->retry_after_max);
 }
 
 static void good_again(struct poll *poll)

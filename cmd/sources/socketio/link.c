@@ -57,11 +57,7 @@ static void give_up(struct socketio *socketio, int status)
 /* By chance between nothing and a bound, but not before the server wants it. */
 static int64_t pause_before_next(struct socketio *socketio, int64_t pause, int64_t retry_after)
 {
-	if (retry_after > socketio->retry_after_max)
-		retry_after = socketio->retry_after_max;
-	if (pause < retry_after)
-		pause = retry_after;
-	pause = (pause + UNIT_MS - 1) / UNIT_MS * UNIT_MS;
+	pause = backoff_heed(pause, retry_after, socketio->retry_after_max);
 	source_loop_after(&socketio->loop, &socketio->timer, pause);
 	return pause;
 }

@@ -15,14 +15,6 @@ enum { EXCERPT = 200 }; /* bytes of an error's body that -v shows */
 
 /* ---- what is told ---- */
 
-static void add_seconds(struct text *data, const char *name, int64_t nanoseconds)
-{
-	char number[UNIT_TEXT_MAX];
-	size_t length = unit_time_text(number, nanoseconds - nanoseconds % UNIT_US);
-
-	text_addf(data, ",\"%s\":%.*s", name, (int)length, number);
-}
-
 static void add_string(struct text *data, const char *name, const char *string)
 {
 	text_addf(data, "\"%s\":", name);
@@ -37,7 +29,7 @@ static void add_place(const struct sse *sse, struct text *data)
 		add_string(data, "last_event_id", sse->stream.id.data);
 	}
 	if (sse->place.last)
-		add_seconds(data, "last", sse->place.last);
+		json_add_seconds_member(data, "last", sse->place.last);
 }
 
 static void tell_connected(struct sse *sse)
@@ -48,7 +40,7 @@ static void tell_connected(struct sse *sse)
 	add_string(&data, "url", sse->shown);
 	text_addf(&data, ",\"attempt\":%lld", (long long)sse->attempts);
 	if (sse->ended)
-		add_seconds(&data, "gap", moment_now() - sse->ended);
+		json_add_seconds_member(&data, "gap", moment_now() - sse->ended);
 	if (sse->resumed)
 		text_add_string(&data, ",\"resumed\":true");
 	add_place(sse, &data);
@@ -66,7 +58,7 @@ static void tell_disconnected(struct sse *sse, const char *error, bool ours)
 	add_string(&data, "error", error);
 	text_addf(&data, ",\"ours\":%s,\"messages\":%lld", ours ? "true" : "false", (long long)sse->received);
 	add_place(sse, &data);
-	add_seconds(&data, "lasted", sse->ended - sse->began);
+	json_add_seconds_member(&data, "lasted", sse->ended - sse->began);
 	text_add_char(&data, '}');
 	emit_state(sse, "disconnected", &data);
 	text_free(&data);
@@ -192,11 +184,7 @@ static void wait_for_next(struct sse *sse, bool good, int64_t asked, bool said)
 		reconnection = sse->stream.retry > INT64_MAX / UNIT_MS ? INT64_MAX : sse->stream.retry * UNIT_MS;
 	if (asked < reconnection)
 		asked = reconnection;
-	if (asked > sse->retry_after_max)
-		asked = sse->retry_after_max;
-	if (pause < asked)
-		pause = asked;
-	pause = (pause + UNIT_MS - 1) / UNIT_MS * UNIT_MS;
+	pause = backoff_heed(pause, asked, sse->retry_after_max);
 	unit_duration_text(text, pause);
 	if (!said)
 		message_info("'%s': connecting again in %s", sse->shown, text);

@@ -36,24 +36,10 @@ static void tell(struct tool *tool, const char *name, const struct text *data)
 	note_place(tool);
 }
 
-static void add_seconds(struct text *data, const char *name, int64_t nanoseconds)
-{
-	char number[UNIT_TEXT_MAX];
-	size_t length = unit_time_text(number, nanoseconds - nanoseconds % UNIT_US);
-
-	text_addf(data, ",\"%s\":%.*s", name, (int)length, number);
-}
-
-static void add_string(struct text *data, const char *name, const char *string)
-{
-	text_addf(data, ",\"%s\":", name);
-	json_add_string(data, string, strlen(string));
-}
-
 static void add_last(const struct tool *tool, struct text *data)
 {
 	if (tool->place.last)
-		add_seconds(data, "last", tool->place.last);
+		json_add_seconds_member(data, "last", tool->place.last);
 }
 
 static void tell_connected(struct tool *tool, const struct websocket_opening *opening)
@@ -64,11 +50,11 @@ static void tell_connected(struct tool *tool, const struct websocket_opening *op
 	json_add_string(&data, tool->shown, strlen(tool->shown));
 	text_addf(&data, ",\"attempt\":%lld", (long long)tool->attempts);
 	if (opening->protocol)
-		add_string(&data, "protocol", opening->protocol);
+		json_add_string_member(&data, "protocol", opening->protocol);
 	if (opening->compressed)
 		text_add_string(&data, ",\"compressed\":true");
 	if (tool->ended)
-		add_seconds(&data, "gap", moment_now() - tool->ended);
+		json_add_seconds_member(&data, "gap", moment_now() - tool->ended);
 	if (tool->resumed)
 		text_add_string(&data, ",\"resumed\":true");
 	if (tool->ended || tool->resumed)
@@ -84,11 +70,11 @@ static void tell_disconnected(struct tool *tool, const struct websocket_end *end
 	struct text data = {0};
 
 	text_addf(&data, "{\"code\":%d", end->code);
-	add_string(&data, "reason", end->reason);
-	add_string(&data, "error", error);
+	json_add_string_member(&data, "reason", end->reason);
+	json_add_string_member(&data, "error", error);
 	text_addf(&data, ",\"ours\":%s,\"messages\":%lld", end->ours ? "true" : "false", (long long)tool->received);
 	add_last(tool, &data);
-	add_seconds(&data, "lasted", tool->ended - tool->began);
+	json_add_seconds_member(&data, "lasted", tool->ended - tool->began);
 	text_add_char(&data, '}');
 	tell(tool, "disconnected", &data);
 	text_free(&data);
@@ -181,11 +167,7 @@ static void wait_for_next(struct tool *tool, int64_t lasted, int64_t asked, cons
 	int64_t pause = backoff_failed(&tool->backoff, lasted, moment_random());
 	char text[UNIT_TEXT_MAX];
 
-	if (asked > tool->retry_after_max)
-		asked = tool->retry_after_max;
-	if (pause < asked)
-		pause = asked;
-	pause = (pause + UNIT_MS - 1) / UNIT_MS * UNIT_MS;
+	pause = backoff_heed(pause, asked, tool->retry_after_max);
 	if (message_pass(&tool->limit))
 		message_warning("'%s': %s; next try in %s", tool->shown ? tool->shown : "?", error,
 		                unit_duration_text(text, pause));

@@ -49,6 +49,70 @@ END
     happened p failed 3
 }
 
+@test "stopped while a killed manager waits to be replaced: what is on the way arrives first" {
+    stages 'restart: {min: 1h, max: 1h}' 'buffer: 4M' <<'END'
+source: pype-cron --from 0 --to 10000 --every 1s
+slow: {run: ./slow, ack: lines, from: source}
+csv: {run: pype-csv -o out.csv time, from: slow}
+END
+    run_flow
+    wait_for lines out.csv 20
+    kill_manager p.csv
+    grows out.csv
+    kill -9 "$(manager_of p.csv)"
+    wait_for happened p failed 2
+    [ "$(wc -l <out.csv)" -lt 9000 ]
+    kill -TERM "$FLOW"
+    touch go
+    flow_ends
+    [ "$status" -eq 0 ]
+    happened p.source finished
+    counts out.csv 0 9999
+}
+
+@test "stopped, and the manager is killed after that: another one drains, and starts no source for it" {
+    stages 'buffer: 1M' <<'END'
+source: sh -c "echo start >>starts; exec numbers -v"
+slow: {run: ./slow, ack: lines, from: source}
+csv: {run: pype-csv -o out.csv time, from: slow}
+END
+    run_flow
+    wait_for lines out.csv 20
+    kill -TERM "$FLOW"
+    wait_for grep -q 'p.source: info: stopped before' flow.err
+    wait_for happened p.source finished
+    kill -9 "$(manager_of p.csv)"
+    wait_for happened p failed
+    touch go
+    flow_ends
+    [ "$status" -eq 0 ]
+    [ "$(wc -l <starts)" -eq 1 ]
+    counts out.csv 0 $(($(sed -n 's/.*stopped before //p' flow.err) - 1))
+}
+
+@test "a manager that is killed again and again while its pipeline drains: no longer than stop_timeout, and it is said" {
+    stages 'restart: {limit: 1000, min: 100ms, max: 100ms}' 'stop_timeout: 1s' <<'END'
+source: numbers
+slow: {run: ./slow, ack: lines, from: source}
+csv: {run: pype-csv -o out.csv time, from: slow}
+END
+    run_flow
+    wait_for lines out.csv 20
+    kill -TERM "$FLOW"
+    wait_for happened flow stopping
+    local pid
+    while alive "$FLOW"; do
+        pid=$(manager_of p.csv 2>/dev/null) || continue
+        [ "$(sed 's/.*) . //; s/ .*//' "/proc/$pid/stat" 2>/dev/null)" != "$FLOW" ] || kill -9 "$pid"
+        sleep 0.01
+    done
+    flow_ends
+    [ "$status" -eq 1 ]
+    happened p failed 2
+    happened p given_up
+    grep -q 'p: killed by signal 9 .*, the pipeline has failed' flow.err
+}
+
 @test "the runner's own standard output is exact, too, when the stages before it and the manager are killed" {
     exact_flow <<'END'
 source: pype-cron --from 0 --to 10000 --every 1s

@@ -283,6 +283,23 @@ static void on_term(EV_P_ ev_signal *watcher, int events)
 	stop(watcher->data);
 }
 
+/* From the last to the first: whoever writes finds a reader. */
+static void start_all(struct manager *manager)
+{
+	manager->stopping = manager->setup->drains;
+	for (size_t i = manager->count; i-- > 0;) {
+		struct child *child = &manager->children[i];
+
+		if (manager->stopping && child->source) {
+			child_handle(child, CHILD_STOP);
+			continue;
+		}
+		child_handle(child, CHILD_START);
+		if (manager->stopping)
+			child_handle(child, CHILD_DRAIN);
+	}
+}
+
 int manager_run(const struct manager_setup *setup)
 {
 	static const enum manager_end ends[] = {
@@ -311,9 +328,7 @@ int manager_run(const struct manager_setup *setup)
 	ev_signal_start(EV_DEFAULT_ & manager.term);
 	if (setup->plumbing->bell >= 0)
 		ev_io_start(EV_DEFAULT_ & manager.bell);
-	/* From the last to the first: whoever writes finds a reader. */
-	for (size_t i = manager.count; i-- > 0;)
-		child_handle(&manager.children[i], CHILD_START);
+	start_all(&manager);
 	manager_work(&manager);
 	if (!is_over(&manager))
 		ev_run(EV_DEFAULT_ 0);

@@ -50,6 +50,7 @@ struct manager_setup {
 	int channel; /* the socket to the flow process */
 	rlim_t files; /* how many descriptors a stage may have open; 0: as many as this process */
 	uint64_t restarts; /* how often the pipeline was started before */
+	bool drains; /* the pipeline is being stopped: no source starts, the others end when their input does */
 };
 
 /* Runs the pipeline in this process. Returns an enum manager_end. */

@@ -102,13 +102,13 @@ static void count(void *context, struct board_stage *stage)
 		counts_read(&pipeline->plumbing, stage);
 }
 
-static void start(struct pipeline *pipeline)
+static void start_as(struct pipeline *pipeline, enum pipeline_state state)
 {
 	const char *failed = "cannot have the memory that its stages share";
 	int ends[2] = {-1, -1};
 
 	pipeline->started = moment_now();
-	pipeline->state = PIPELINE_UP;
+	pipeline->state = state;
 	if (!make_plumbing(pipeline) || socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0 ||
 	    (pipeline->pid = run_spawn_manager(pipeline->run, pipeline, ends[1], &failed)) < 0) {
 		message_error("%s: %s:", pipeline->manifest->name, failed);
@@ -128,6 +128,11 @@ static void start(struct pipeline *pipeline)
 	ev_io_start(EV_DEFAULT_ & pipeline->words);
 	ev_child_set(&pipeline->exit, pipeline->pid, 0);
 	ev_child_start(EV_DEFAULT_ & pipeline->exit);
+}
+
+static void start(struct pipeline *pipeline)
+{
+	start_as(pipeline, PIPELINE_UP);
 }
 
 static void done(struct pipeline *pipeline)
@@ -154,24 +159,43 @@ static void finish(struct pipeline *pipeline)
 	done(pipeline);
 }
 
-static void retry(struct pipeline *pipeline)
+static void wait_as(struct pipeline *pipeline, enum pipeline_state state, int64_t delay)
 {
-	int64_t delay = restart_delay(&pipeline->restart, &pipeline->manifest->settings.restart, pipeline->started,
-	                              moment_now(), moment_random());
+	pipeline->state = state;
+	ev_now_update(EV_DEFAULT);
+	ev_timer_set(&pipeline->timer, (double)delay / (double)UNIT_S, 0.);
+	ev_timer_start(EV_DEFAULT_ & pipeline->timer);
+}
 
+/* The manager has failed: as up, or waits as that. */
+static void retry_as(struct pipeline *pipeline, enum pipeline_state up, enum pipeline_state waits)
+{
+	int64_t now = moment_now();
+	int64_t delay = restart_delay(&pipeline->restart, &pipeline->manifest->settings.restart, pipeline->started, now,
+	                              moment_random());
+
+	if (up == PIPELINE_LAST && now + delay > pipeline->last_until)
+		delay = -1;
 	tell_death(pipeline, delay, "the pipeline has failed");
 	pipeline->pid = 0;
 	if (delay < 0) {
 		pipeline->failed = true;
 		done(pipeline);
 	} else if (delay == 0) {
-		start(pipeline);
+		start_as(pipeline, up);
 	} else {
-		pipeline->state = PIPELINE_WAIT;
-		ev_now_update(EV_DEFAULT);
-		ev_timer_set(&pipeline->timer, (double)delay / (double)UNIT_S, 0.);
-		ev_timer_start(EV_DEFAULT_ & pipeline->timer);
+		wait_as(pipeline, waits, delay);
 	}
+}
+
+static void retry(struct pipeline *pipeline)
+{
+	retry_as(pipeline, PIPELINE_UP, PIPELINE_WAIT);
+}
+
+static void retry_last(struct pipeline *pipeline)
+{
+	retry_as(pipeline, PIPELINE_LAST, PIPELINE_AGAIN);
 }
 
 /* what: of a stage, or NULL. */
@@ -191,8 +215,14 @@ static bool order(struct pipeline *pipeline, char what, const char *stage)
 	return told;
 }
 
+static void begin_to_stop(struct pipeline *pipeline)
+{
+	pipeline->last_until = moment_now() + pipeline->manifest->settings.stop_timeout;
+}
+
 static void stop(struct pipeline *pipeline)
 {
+	begin_to_stop(pipeline);
 	pipeline->state = PIPELINE_LAST;
 	order(pipeline, MANAGER_STOP, NULL);
 }
@@ -200,7 +230,31 @@ static void stop(struct pipeline *pipeline)
 static void hurry(struct pipeline *pipeline)
 {
 	pipeline->state = PIPELINE_LAST;
+	pipeline->last_until = 0;
 	order(pipeline, MANAGER_HURRY, NULL);
+}
+
+/* It has no manager: what is on the way is for another one. */
+static void drain(struct pipeline *pipeline)
+{
+	ev_timer_stop(EV_DEFAULT_ & pipeline->timer);
+	start_as(pipeline, PIPELINE_LAST);
+}
+
+static void stop_waiting(struct pipeline *pipeline)
+{
+	begin_to_stop(pipeline);
+	if (pipeline->plumbed)
+		drain(pipeline);
+	else
+		finish(pipeline);
+}
+
+/* It is not to be drained any more. */
+static void cut(struct pipeline *pipeline)
+{
+	pipeline->failed = true;
+	finish(pipeline);
 }
 
 typedef void action(struct pipeline *pipeline);
@@ -216,14 +270,19 @@ static action *const table[PIPELINE_STATES][PIPELINE_HAPPENINGS] = {
 	[PIPELINE_WAIT] =
 		{
 			[PIPELINE_TIMER] = start,
-			[PIPELINE_STOP] = finish,
+			[PIPELINE_STOP] = stop_waiting,
 			[PIPELINE_HURRY] = finish,
 		},
 	[PIPELINE_LAST] =
 		{
 			[PIPELINE_ENDED] = finish,
-			[PIPELINE_FAILED] = finish,
+			[PIPELINE_FAILED] = retry_last,
 			[PIPELINE_HURRY] = hurry,
+		},
+	[PIPELINE_AGAIN] =
+		{
+			[PIPELINE_TIMER] = drain,
+			[PIPELINE_HURRY] = cut,
 		},
 };
 
@@ -377,13 +436,11 @@ bool pipeline_restart_stage(struct pipeline *pipeline, const char *stage)
 static const char *state_name(const struct pipeline *pipeline)
 {
 	static const char *const names[] = {
-		[PIPELINE_WAIT] = "waiting",
-		[PIPELINE_UP] = "up",
-		[PIPELINE_LAST] = "stopping",
-		[PIPELINE_DONE] = "done",
+		[PIPELINE_WAIT] = "waiting",   [PIPELINE_UP] = "up",     [PIPELINE_LAST] = "stopping",
+		[PIPELINE_AGAIN] = "stopping", [PIPELINE_DONE] = "done",
 	};
 
-	if (pipeline->state == PIPELINE_LAST && pipeline->next)
+	if ((pipeline->state == PIPELINE_LAST || pipeline->state == PIPELINE_AGAIN) && pipeline->next)
 		return "restarting";
 	return pipeline->state == PIPELINE_DONE && pipeline->failed ? "failed" : names[pipeline->state];
 }

@@ -3,13 +3,18 @@
  *
  * A manager that dies, or that asks for it because a stage failed more often than it may, is replaced by the
  * pipeline's restart policy; a pipeline that exceeds that has failed, and the flow goes on without it.
- * A successor starts only when all that the dead manager has left behind is gone.
+ * A successor starts only when all that the dead manager has left behind is gone. What is on the way between stages
+ * outlives it: a pipeline that is to stop while it has no manager gets one more, which drains it and starts no source, and so does
+ * one whose manager dies while it stops, for stop_timeout.
  *
- *           ENDED    FAILED   TIMER   STOP    HURRY
- *   UP      finish   retry            stop    hurry
- *   WAIT                      start   finish  finish
- *   LAST    finish   finish                   hurry
+ *           ENDED    FAILED      TIMER   STOP   HURRY
+ *   UP      finish   retry               stop   hurry
+ *   WAIT                         start   stop*  finish
+ *   LAST    finish   retry_last                 hurry
+ *   AGAIN                        drain          cut
  *   DONE
+ *
+ * LAST: it stops; AGAIN: it stops, and waits for another manager. stop*: drain, if there can be something on the way.
  *
  * It may get a successor, another version of the same pipeline or none at all: it is stopped then, and when it is DONE, its successor
  * takes its place (pipeline_succeed), or it is taken away (leaving).
@@ -27,7 +32,7 @@
 #include "cmd/flow/manager/restart.h"
 #include "cmd/flow/manifest/version.h"
 
-enum pipeline_state { PIPELINE_WAIT, PIPELINE_UP, PIPELINE_LAST, PIPELINE_DONE, PIPELINE_STATES };
+enum pipeline_state { PIPELINE_WAIT, PIPELINE_UP, PIPELINE_LAST, PIPELINE_AGAIN, PIPELINE_DONE, PIPELINE_STATES };
 
 enum pipeline_happening {
 	PIPELINE_ENDED,
@@ -55,6 +60,7 @@ struct pipeline {
 	bool failed;
 	uint64_t starts;
 	int64_t started; /* monotonic nanoseconds */
+	int64_t last_until; /* no manager starts to drain it after that, monotonic nanoseconds */
 	struct restart restart;
 	struct board board;
 	uint64_t failures;

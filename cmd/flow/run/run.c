@@ -125,6 +125,7 @@ pid_t run_spawn_manager(struct run *run, struct pipeline *pipeline, int channel,
 				.files = run->files,
 				.channel = channel,
 				.restarts = pipeline->starts,
+				.drains = pipeline->state == PIPELINE_LAST,
 			},
 	};
 	/* It keeps the lock as well: whoever is left of a killed runner keeps the next one out. */

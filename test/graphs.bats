@@ -181,6 +181,19 @@ END
     grep '^q' out | cmp - <(seq -f 'q%.0f' 20000)
 }
 
+@test "pipelines that write to the same file write whole lines" {
+    local i
+    {
+        echo pipelines:
+        for i in 1 2 3 4 5 6 7 8; do echo "  p$i: {run: \"seq -f '$i %.0f $(printf 'x%.0s' {1..90}) $i' 50000 | cat\"}"; done
+    } >flow.yaml
+    pype run >out
+    for i in 1 2 3 4 5 6 7 8; do
+        grep "^$i " out | cmp - <(seq -f "$i %.0f $(printf 'x%.0s' {1..90}) $i" 50000)
+    done
+    [ "$(wc -l <out)" = 400000 ]
+}
+
 # A slow reader: three outputs, of which the second is stopped. stalled WHEN_FULL
 N=60000
 stalled() {

@@ -53,17 +53,20 @@ static bool may_write(const struct drain *drain)
 	return drain->own || drain->file || (poll(&fd, 1, 0) == 1 && (fd.revents & (POLLOUT | POLLERR)));
 }
 
-/* How much of this goes out in one write. */
+/* How much of this goes out in one write: whole lines, as far as a line can go out whole. */
 static size_t portion(const struct drain *drain, const char *at, size_t length)
 {
+	size_t most = drain->file ? LINE_BLOCK : PIPE_BUF;
 	const char *newline;
 
-	if (drain->file)
-		return length < LINE_BLOCK ? length : LINE_BLOCK;
-	if (length <= PIPE_BUF)
+	if (length <= most)
 		return length;
-	newline = memrchr(at, '\n', PIPE_BUF);
-	return newline ? (size_t)(newline + 1 - at) : PIPE_BUF;
+	newline = memrchr(at, '\n', most);
+	if (!newline && !drain->file)
+		return most;
+	if (!newline)
+		newline = memchr(at + most, '\n', length - most);
+	return newline ? (size_t)(newline + 1 - at) : length;
 }
 
 static void lose(struct drain *drain, struct port *port)

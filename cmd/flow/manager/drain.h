@@ -1,8 +1,8 @@
 /*
  * drain: what the stages of a pipeline write that no stage reads, on its way to the runner's standard output.
  *
- * Lines go out whole: those of a stage that are not longer than PIPE_BUF in one write each or several together, so that those of
- * other pipelines, which write there too, do not mix with them. Nobody but the manager of the pipeline waits for a slow reader.
+ * Lines go out whole, in one write each or several together, so that those of other pipelines, which write there too, do not mix
+ * with them: into a file all, else those that are not longer than PIPE_BUF. Nobody but the manager of the pipeline waits for a slow reader.
  */
 #ifndef PYPE_FLOW_DRAIN_H
 #define PYPE_FLOW_DRAIN_H

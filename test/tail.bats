@@ -43,7 +43,7 @@ def write(lines):
 while number < count:
     write(random.randint(1, 40))
     time.sleep(random.random() * 0.004)
-    if random.random() > 0.02:
+    if random.random() > 0.04:
         continue
     shift()
     if kind == "copy":
@@ -294,6 +294,33 @@ pype-tail: error: 'a.log' at 29: not JSON: expected a value at column 1" ]
         ls a.log.[1-9]* >/dev/null
         ends
     done
+}
+
+@test "rotated again while the folder is looked through: every line once, in order" {
+    : >a.log
+    follows a.log
+    # Each burst comes upon a scan that the one before has not set off.
+    "$PYTHON" - <<'END'
+import os, random, time
+number = 0
+for burst in range(40):
+    for _ in range(3):
+        with open("a.log", "a") as file:
+            for _ in range(20):
+                number += 1
+                file.write(f"{number}\n")
+            file.flush()
+            time.sleep(random.uniform(0.001, 0.008))
+        for old in range(130, 0, -1):
+            if os.path.exists(f"a.log.{old}"):
+                os.rename(f"a.log.{old}", f"a.log.{old + 1}")
+        os.rename("a.log", "a.log.1")
+        open("a.log", "a").close()
+    time.sleep(0.05)
+END
+    wait_for lines out 2400
+    counted out 2400
+    ends
 }
 
 @test "with a glob that the rotated ones match as well" {

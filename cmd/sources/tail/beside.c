@@ -13,7 +13,7 @@
 #include "common/signals.h"
 #include "common/unit.h"
 
-enum { TRIES = 50, PAUSE = 2000 }; /* microseconds */
+enum { TRIES = 50, LAST_TRY = 150, PAUSE = 2000 }; /* microseconds */
 #define QUIET (10 * UNIT_MS) /* a folder that was not changed for so long is at rest */
 
 /* How many bytes at the end of a name are a number or a date, with what separates it; 0: none. */
@@ -94,12 +94,49 @@ static int64_t folder_time(const char *folder)
 	return (int64_t)status.st_mtim.tv_sec * UNIT_S + status.st_mtim.tv_nsec;
 }
 
-/* While names are being shifted, a file may be missed that is there all the time: so that is waited for. */
+static int compare_keys(const void *a, const void *b)
+{
+	uint64_t one = *(const uint64_t *)a, other = *(const uint64_t *)b;
+
+	return one < other ? -1 : one > other;
+}
+
+static bool is_among(uint64_t key, const uint64_t *keys, size_t count)
+{
+	return count > 0 && bsearch(&key, keys, count, sizeof(key), compare_keys);
+}
+
+/* Adds what is listed to the sorted keys that were seen. False: something that was seen is not listed. */
+static bool has_all(const struct candidates *list, size_t from, uint64_t **seen, size_t *count)
+{
+	size_t listed = list->count - from, known = *count;
+	uint64_t *keys = xcalloc(listed + 1, sizeof(*keys));
+	bool all = true;
+
+	for (size_t i = 0; i < listed; i++)
+		keys[i] = identity_key(list->items[from + i].is.device, list->items[from + i].is.inode);
+	qsort(keys, listed, sizeof(*keys), compare_keys);
+	for (size_t i = 0; i < known; i++)
+		all &= is_among((*seen)[i], keys, listed);
+	*seen = xreallocarray(*seen, known + listed + 1, sizeof(**seen));
+	for (size_t i = 0; i < listed; i++)
+		if (!is_among(keys[i], *seen, known))
+			(*seen)[(*count)++] = keys[i];
+	qsort(*seen, *count, sizeof(**seen), compare_keys);
+	free(keys);
+	return all;
+}
+
+/*
+ * While names are being shifted, a file may be missed that is there all the time: so that is waited for. Where it does not end,
+ * a list will do that has all that any before had.
+ */
 void beside_list(const struct tail *tail, struct candidates *list, const char *folder)
 {
-	size_t before = list->count;
+	size_t before = list->count, count = 0;
+	uint64_t *seen = NULL;
 
-	for (int tries = 0; tries < TRIES && !signals_stop(); tries++) {
+	for (int tries = 0; tries < LAST_TRY && !signals_stop(); tries++) {
 		int64_t changed = folder_time(folder), age = moment_unix() - changed;
 		DIR *stream = opendir(folder);
 		const struct dirent *entry;
@@ -111,8 +148,11 @@ void beside_list(const struct tail *tail, struct candidates *list, const char *f
 			closedir(stream);
 		if (changed == folder_time(folder) && (age < 0 || age >= QUIET))
 			break;
+		if (has_all(list, before, &seen, &count) && tries >= TRIES)
+			break;
 		usleep(PAUSE);
 	}
+	free(seen);
 }
 
 void beside_free(struct candidates *list)

@@ -136,7 +136,7 @@ static void unlink_file(struct tail *tail, struct file *file)
 	tail->file_count--;
 	for (struct file *other = tail->files; other; other = other->next)
 		if (other->after == file)
-			other->after = NULL;
+			other->after = file->after;
 }
 
 static void leave_queue(struct tail *tail, struct file *file)

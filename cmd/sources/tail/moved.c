@@ -4,6 +4,7 @@
  * Who rotates logs leaves the old ones in the same folder, as NAME.1, NAME-20261125, NAME.2.gz, STEM.1.EXT or STEM-20261125.EXT. What
  * is called so belongs to NAME. Another name will do only if the inode says whose file it is.
  */
+#include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,7 +13,7 @@
 #include "cmd/sources/tail/tail.h"
 #include "common/memory.h"
 
-enum { LISTINGS = 3 };
+enum { LISTINGS = 5 };
 
 /* Some operand leads to the name that it had. */
 static bool is_ours(const struct tail *tail, const struct candidate *candidate)
@@ -28,12 +29,36 @@ static bool is_ours(const struct tail *tail, const struct candidate *candidate)
 	return false;
 }
 
-/* Follows it as a lost file, from the place on, or from the start if there is none. NULL: it is not the place's file. */
-static struct file *follow_lost(struct tail *tail, const struct candidate *candidate, const struct place *place)
+/* Opens it, or its content. -1: it cannot be read, or is called something else by now. */
+static int open_listed(struct candidate *candidate, struct identity_of *is)
 {
 	int fd = open(candidate->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-	const char *path = candidate->base ? candidate->base : candidate->path;
+
+	if (fd < 0) {
+		candidate->renamed |= errno == ENOENT;
+		return -1;
+	}
+	if (identity_fd(fd, is) && is->inode == candidate->is.inode && is->device == candidate->is.device)
+		return fd;
+	candidate->renamed = true;
+	close(fd);
+	return -1;
+}
+
+static bool some_renamed(const struct candidates *list)
+{
+	for (size_t i = 0; i < list->count; i++)
+		if (list->items[i].renamed)
+			return true;
+	return false;
+}
+
+/* Follows it as a lost file, from the place on, or from the start if there is none. NULL: it is not the place's file. */
+static struct file *follow_lost(struct tail *tail, struct candidate *candidate, const struct place *place)
+{
 	struct identity_of is;
+	int fd = open_listed(candidate, &is);
+	const char *path = candidate->base ? candidate->base : candidate->path;
 	struct file *file;
 
 	if (fd < 0)
@@ -44,9 +69,7 @@ static struct file *follow_lost(struct tail *tail, const struct candidate *candi
 		close(fd);
 		return NULL;
 	}
-	/* The name may be another file's by now. */
-	if (!identity_fd(fd, &is) || is.inode != candidate->is.inode || is.device != candidate->is.device ||
-	    file_find(tail, is.device, is.inode)) {
+	if (file_find(tail, is.device, is.inode)) {
 		close(fd);
 		return NULL;
 	}
@@ -67,9 +90,10 @@ static struct file *follow_lost(struct tail *tail, const struct candidate *candi
 }
 
 /* True if it holds what was read at the place already. */
-static bool holds(const struct candidate *candidate, const struct place *place)
+static bool holds(struct candidate *candidate, const struct place *place)
 {
-	int fd = open(candidate->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	struct identity_of is;
+	int fd = open_listed(candidate, &is);
 	unsigned char head[HEAD], end[TAIL];
 	enum same same = SAME_NO;
 
@@ -81,7 +105,7 @@ static bool holds(const struct candidate *candidate, const struct place *place)
 }
 
 /* A copy of something that was read, in part or to its end. */
-static bool is_copy(const struct tail *tail, const struct candidate *candidate)
+static bool is_copy(const struct tail *tail, struct candidate *candidate)
 {
 	for (const struct file *file = tail->files; file; file = file->next) {
 		struct place place = file_place(file);
@@ -95,30 +119,7 @@ static bool is_copy(const struct tail *tail, const struct candidate *candidate)
 	return false;
 }
 
-/* ---- one after the other ---- */
-
-static int compare_age(const void *a, const void *b)
-{
-	const struct file *one = *(struct file *const *)a, *other = *(struct file *const *)b;
-
-	if (one->is.written != other->is.written || !one->moved || !other->moved)
-		return one->is.written < other->is.written ? -1 : one->is.written > other->is.written;
-	/* Clocks of file systems tick every few milliseconds; the greater number is the older file. */
-	return strverscmp(other->moved, one->moved);
-}
-
-/* Those of the same path are read one after the other, by age: also the one that has the path, or had it when it was opened. */
-static void chain(struct file **files, size_t count)
-{
-	if (count > 1)
-		qsort(files, count, sizeof(struct file *), compare_age);
-	for (size_t i = 0; i < count; i++)
-		for (size_t j = i + 1; j < count; j++)
-			if (strcmp(files[j]->path, files[i]->path) == 0) {
-				files[j]->after = files[i];
-				break;
-			}
-}
+/* ---- files that came and went ---- */
 
 static void add_to(struct file ***files, size_t *count, struct file *file)
 {
@@ -127,9 +128,10 @@ static void add_to(struct file ***files, size_t *count, struct file *file)
 }
 
 /* It is a copy of what is still there, or is about to be one. */
-static bool begins_so(const struct candidate *candidate, const struct text *block)
+static bool begins_so(struct candidate *candidate, const struct text *block)
 {
-	int fd = open(candidate->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	struct identity_of is;
+	int fd = open_listed(candidate, &is);
 	char head[HEAD] = {0};
 	ssize_t n = -1;
 
@@ -162,7 +164,7 @@ static void find_missed_of(struct tail *tail, const struct candidates *list, con
                            bool compressed, const struct text *current, struct file ***files, size_t *count)
 {
 	for (size_t i = 0; i < list->count; i++) {
-		const struct candidate *candidate = &list->items[i];
+		struct candidate *candidate = &list->items[i];
 		struct file *file;
 
 		if (!candidate->base || strcmp(candidate->base, path) != 0 || candidate->is.written < written ||
@@ -209,7 +211,7 @@ static struct file *find_renamed(struct tail *tail, const struct candidates *lis
 	struct file *file = NULL;
 
 	for (size_t i = 0; i < list->count && !file; i++) {
-		const struct candidate *candidate = &list->items[i];
+		struct candidate *candidate = &list->items[i];
 
 		/* A file that has kept its name is not asked for any more. */
 		if (identity_key(candidate->is.device, candidate->is.inode) == place->key &&
@@ -273,14 +275,11 @@ static bool find_places(struct tail *tail, const struct candidates *list, struct
 /* With what has the names now. */
 static void add_current(const struct tail *tail, struct file ***files, size_t *count)
 {
-	struct identity_of is;
-
 	for (struct file *file = tail->files; file; file = file->next) {
 		if (file->lost)
 			continue;
-		/* It may have been cut meanwhile, and be newer than its copies. */
-		if (file->fd >= 0 && identity_fd(file->fd, &is))
-			file->is.written = is.written;
+		/* It may have been cut meanwhile, and be newer than its copies; or renamed, and be older than others. */
+		chain_look(file);
 		add_to(files, count, file);
 	}
 }
@@ -309,11 +308,16 @@ void moved_resume(struct tail *tail)
 		if (!tail->places[i].found && !tail->keep_places)
 			say_gone(tail, &tail->places[i]);
 	found = count;
-	for (size_t i = 0; i < found; i++)
-		find_missed(tail, &list, files[i]->path, files[i]->is.written, true, NULL, &files, &count);
+	for (int tries = 0; tries < LISTINGS; tries++) {
+		for (size_t i = 0; i < found; i++)
+			find_missed(tail, &list, files[i]->path, files[i]->is.written, true, NULL, &files, &count);
+		if (!some_renamed(&list))
+			break;
+		list_all(tail, &list);
+	}
 	if (count > 0)
 		add_current(tail, &files, &count);
-	chain(files, count);
+	chain_all(files, count);
 	free(files);
 	beside_free(&list);
 }
@@ -325,6 +329,8 @@ static void list_beside(const struct tail *tail, struct candidates *list, const 
 	const char *slash = strrchr(path, '/');
 	char *folder = slash ? xstrndup(path, slash > path ? (size_t)(slash - path) : 1) : xstrdup(".");
 
+	beside_free(list);
+	*list = (struct candidates){0};
 	beside_list(tail, list, folder);
 	free(folder);
 }
@@ -332,7 +338,7 @@ static void list_beside(const struct tail *tail, struct candidates *list, const 
 void moved_between(struct tail *tail, struct file *old, struct file *new)
 {
 	struct candidates list = {0};
-	struct file **files = NULL, *last = old;
+	struct file **files = NULL, *last = chain_last(tail, old);
 	struct identity_of is = old->is;
 	struct place place = file_place(old);
 	size_t count = 0;
@@ -345,16 +351,19 @@ void moved_between(struct tail *tail, struct file *old, struct file *new)
 		return;
 	}
 	identity_fd(old->fd, &is);
-	list_beside(tail, &list, new->path);
-	find_missed(tail, &list, new->path, is.written, true, NULL, &files, &count);
-	if (count > 1)
-		qsort(files, count, sizeof(struct file *), compare_age);
+	for (int tries = 0; tries == 0 || (tries < LISTINGS && some_renamed(&list)); tries++) {
+		list_beside(tail, &list, new->path);
+		find_missed(tail, &list, new->path, is.written, true, NULL, &files, &count);
+	}
+	/* It may have been renamed by now, and others be newer. */
+	chain_look(new);
+	add_to(&files, &count, new);
+	chain_sort(files, count);
 	for (size_t i = 0; i < count; i++) {
 		files[i]->after = last;
 		last = files[i];
 		place_note(tail, last);
 	}
-	new->after = last;
 	free(files);
 	beside_free(&list);
 }
@@ -366,15 +375,16 @@ bool moved_unread(struct tail *tail, struct file *file, const struct text *block
 	struct file **files = NULL;
 	size_t count = 0;
 
-	list_beside(tail, &list, file->path);
-	/* Newer ones are not copies: the file itself has been renamed. */
 	identity_fd(file->fd, &is);
-	for (size_t i = 0; i < list.count; i++)
-		if (list.items[i].is.written > is.written)
-			list.items[i].is.size = 0;
-	find_missed(tail, &list, file->path, file->emptied, false, block, &files, &count);
-	if (count > 1)
-		qsort(files, count, sizeof(struct file *), compare_age);
+	for (int tries = 0; tries == 0 || (tries < LISTINGS && some_renamed(&list)); tries++) {
+		list_beside(tail, &list, file->path);
+		/* Newer ones are not copies: the file itself has been renamed. */
+		for (size_t i = 0; i < list.count; i++)
+			if (list.items[i].is.written > is.written)
+				list.items[i].is.size = 0;
+		find_missed(tail, &list, file->path, file->emptied, false, block, &files, &count);
+	}
+	chain_sort(files, count);
 	for (size_t i = 0; i < count; i++) {
 		files[i]->after = file->after;
 		file->after = files[i];
@@ -385,26 +395,18 @@ bool moved_unread(struct tail *tail, struct file *file, const struct text *block
 	return count > 0;
 }
 
-static struct file *follower(const struct tail *tail, const struct file *file)
-{
-	struct file *other = tail->files;
-
-	while (other && other->after != file)
-		other = other->next;
-	return other;
-}
-
 /* Its copy is read first, then those that were to be read behind it, then the file, which holds what is newer. */
 static void put_last(const struct tail *tail, struct file *file, struct file *copy)
 {
-	struct file *next = follower(tail, file), *last = next;
+	struct file *next = chain_follower(tail, file), *last = next;
 
 	if (!next) {
 		file->after = copy ? copy : file->after;
 		return;
 	}
 	next->after = copy;
-	for (struct file *other = follower(tail, last); other && other != file; other = follower(tail, last))
+	for (struct file *other = chain_follower(tail, last); other && other != file;
+	     other = chain_follower(tail, last))
 		last = other;
 	file->after = last;
 }
@@ -416,10 +418,12 @@ void moved_copy(struct tail *tail, struct file *file, const struct place *place)
 
 	if (place->offset == 0)
 		return;
-	list_beside(tail, &list, file->path);
-	for (size_t i = 0; i < list.count && !copy; i++)
-		if (list.items[i].base && strcmp(list.items[i].base, file->path) == 0)
-			copy = follow_lost(tail, &list.items[i], place);
+	for (int tries = 0; !copy && (tries == 0 || (tries < LISTINGS && some_renamed(&list))); tries++) {
+		list_beside(tail, &list, file->path);
+		for (size_t i = 0; i < list.count && !copy; i++)
+			if (list.items[i].base && strcmp(list.items[i].base, file->path) == 0)
+				copy = follow_lost(tail, &list.items[i], place);
+	}
 	if (copy)
 		place_note(tail, copy);
 	put_last(tail, file, copy);

@@ -2,10 +2,10 @@
  * tail: what the files of pype-tail share.
  *
  * main.c reads the options; follow.c is the loop: it waits, and lets files be read. walk.c finds the paths that a pattern matches,
- * scan.c makes files of them and sees what became of those it knew, moved.c, with beside.c, finds files that were renamed, copied or compressed
- * while nobody looked. watch.c hears from inotify. file.c is one followed file, read.c reads it, or unpack.c and gz.c if it is
- * compressed; record.c cuts records out of what was read, emit.c makes events of them. place.c keeps where all files have
- * been read to: in the page of a runner and in a state file.
+ * scan.c makes files of them and sees what became of those it knew, moved.c, with beside.c, finds files that were renamed, copied or
+ * compressed while nobody looked, and chain.c has those of a path read in their order. watch.c hears from inotify. file.c is one
+ * followed file, read.c reads it, or unpack.c and gz.c if it is compressed; record.c cuts records out of what was read, emit.c
+ * makes events of them. place.c keeps where all files have been read to: in the page of a runner and in a state file.
  *
  * A file's place is where the next record begins. Nothing is kept of what lies behind it: a record that is not whole yet is read
  * again when there is more. So the place is all the state there is, and memory does not grow with the number of files.
@@ -63,7 +63,7 @@ struct gz;
 
 struct file {
 	char *path; /* as it was found first */
-	char *moved; /* the name it was found under if it had been renamed or copied before, or NULL */
+	char *moved; /* the name it was found under if it had been renamed or copied before, or later; or NULL */
 	struct text members; /* of its events */
 	int fd; /* -1: closed until it is read (--once) */
 	struct identity_of is;
@@ -226,6 +226,7 @@ struct file *scan_by_path(const struct tail *tail, const char *path);
 struct candidate {
 	char *path, *base; /* base: the path that it had, or NULL: its name does not look like that */
 	struct identity_of is;
+	bool renamed; /* … since it was listed */
 };
 
 struct candidates {
@@ -236,6 +237,18 @@ struct candidates {
 /* Adds the files of the folder that are not followed. Waits, for a moment, while names are being changed in it. */
 void beside_list(const struct tail *tail, struct candidates *list, const char *folder);
 void beside_free(struct candidates *list);
+
+/* ---- chain.c ---- */
+
+/* Sees when it was written, and what it is called if it has lost its name since it was opened. */
+void chain_look(struct file *file);
+/* From the oldest to the newest. */
+void chain_sort(struct file **files, size_t count);
+/* Those of the same path are read by age: also the one that has the path, or had it when it was opened. */
+void chain_all(struct file **files, size_t count);
+/* The file that comes after it, or NULL; the last that does. */
+struct file *chain_follower(const struct tail *tail, const struct file *file);
+struct file *chain_last(const struct tail *tail, struct file *file);
 
 /* ---- moved.c ---- */
 

@@ -304,6 +304,21 @@ enum same file_same(int fd, bool compressed, const struct place *place, unsigned
 	return same;
 }
 
+bool file_everything(const struct file *file, struct place *place)
+{
+	unsigned char head[HEAD], tail[TAIL];
+	struct identity_of is;
+
+	if (file->compressed || file->fd < 0 || !identity_fd(file->fd, &is) || is.size == 0)
+		return false;
+	*place = (struct place){.offset = is.size};
+	if (file_same(file->fd, false, place, head, tail) == SAME_SHORT)
+		return false;
+	place->head = bytes_hash(head, is.size < HEAD ? (size_t)is.size : HEAD);
+	place->tail = bytes_hash(tail, TAIL);
+	return true;
+}
+
 /* A compressed file that had been read is not read again to see whether it is the same: its beginning has to do. */
 static bool resume_whole(struct file *file, const struct place *place)
 {

@@ -104,12 +104,14 @@ static bool holds(struct candidate *candidate, const struct place *place)
 	return same == SAME_YES;
 }
 
-/* A copy of something that was read, in part or to its end. */
+/* A copy of something that was read, in part or to its end; or compressed, of something that is about to be read. */
 static bool is_copy(const struct tail *tail, struct candidate *candidate)
 {
 	for (const struct file *file = tail->files; file; file = file->next) {
 		struct place place = file_place(file);
 
+		if (place.offset == 0 && is_compressed(candidate->path))
+			file_everything(file, &place);
 		if (place.offset > 0 && holds(candidate, &place))
 			return true;
 	}

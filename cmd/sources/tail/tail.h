@@ -303,6 +303,8 @@ void file_wait(struct tail *tail, struct file *file, int64_t due);
 void file_advance(struct file *file, const char *bytes, size_t length);
 void file_rewind(struct file *file);
 struct place file_place(const struct file *file);
+/* The place behind all that is in a file that is not compressed. False: it is empty, or cannot be read. */
+bool file_everything(const struct file *file, struct place *place);
 /* What was read so far, as the place has it, is at the beginning of the file behind fd. */
 enum same file_same(int fd, bool compressed, const struct place *place, unsigned char head[HEAD],
                     unsigned char tail[TAIL]);

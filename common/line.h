@@ -81,6 +81,12 @@ enum line_status line_reader_fill(struct line_reader *reader);
 /* As line_reader_fill for an event loop: does not wait if a keeper's bell rang for nothing. */
 enum line_status line_reader_look(struct line_reader *reader);
 
+/*
+ * The same quickly, for most lines: the next one if it is there with its newline, is within the limit and begins with this byte. Else
+ * false, and nothing is taken.
+ */
+bool line_reader_at_once(struct line_reader *reader, char first, const char **line, size_t *length);
+
 /* How far the lines that were handed out reach, in bytes since the start. */
 uint64_t line_reader_position(const struct line_reader *reader);
 

@@ -326,18 +326,45 @@ static bool is_time_to_mark(struct stage *stage)
 	return true;
 }
 
-/* The next line that is not empty, by one of the two ways to read. */
-static bool next_line(struct stage *stage, enum line_status (*read_line)(struct line_reader *, const char **, size_t *))
+/* With a page: before anything more is read, what was handled is said to be, and marked where that is due. */
+static void note_handled(struct stage *stage)
 {
-	struct event *event = &stage->event;
-
 	set_boundary(stage);
 	if (stage->files && keeper_in_lock_step(&stage->keeper)) {
 		stage_flush(stage);
 		keeper_wait_for_all(&stage->keeper);
 	}
-	if (stage->keeper.page && !stage->files && is_time_to_mark(stage))
+	if (!stage->files && is_time_to_mark(stage))
 		before_wait(stage);
+}
+
+/* A new event is what is read by now. False: it is to be passed over. */
+static inline bool begin_event(struct stage *stage)
+{
+	struct event *event = &stage->event;
+
+	event->number = stage->in.number;
+	event->newline = stage->in.newline;
+	stage->events++;
+	stage->event_bad = stage->bad;
+	if (stage->in.offset == stage->poison) {
+		/* It has killed this stage before, and the runner has put it away: to be marked, before the next one does. */
+		stage->bad++;
+		set_boundary(stage);
+		before_wait(stage);
+		return false;
+	}
+	if (stage->keeper.page && !stage->files)
+		atomic_store_explicit(&stage->keeper.page->handling, stage->in.offset, memory_order_relaxed);
+	return true;
+}
+
+/* The next line that is not empty, by one of the two ways to read. */
+static bool read_event(struct stage *stage,
+                       enum line_status (*read_line)(struct line_reader *, const char **, size_t *))
+{
+	struct event *event = &stage->event;
+
 	for (;;) {
 		enum line_status status = read_line(&stage->in, &event->line, &event->length);
 
@@ -358,27 +385,31 @@ static bool next_line(struct stage *stage, enum line_status (*read_line)(struct 
 		case LINE_WAIT:
 			return false;
 		}
-		event->number = stage->in.number;
-		event->newline = stage->in.newline;
-		if (event->number == 1 && event->length >= 3 && memcmp(event->line, "\xef\xbb\xbf", 3) == 0) {
+		if (stage->in.number == 1 && event->length >= 3 && memcmp(event->line, "\xef\xbb\xbf", 3) == 0) {
 			event->line += 3;
 			event->length -= 3;
 		}
-		if (!stage->blank_lines && blank(event->line, event->length))
-			continue;
-		stage->events++;
-		stage->event_bad = stage->bad;
-		if (stage->in.offset == stage->poison) {
-			/* It has killed this stage before, and the runner has put it away: to be marked, before the next one does. */
-			stage->bad++;
-			set_boundary(stage);
-			before_wait(stage);
+		if (!stage->blank_lines && blank(event->line, event->length)) {
+			event->number = stage->in.number;
+			event->newline = stage->in.newline;
 			continue;
 		}
-		if (stage->keeper.page && !stage->files)
-			atomic_store_explicit(&stage->keeper.page->handling, stage->in.offset, memory_order_relaxed);
-		return true;
+		if (begin_event(stage))
+			return true;
 	}
+}
+
+static inline bool next_line(struct stage *stage,
+                             enum line_status (*read_line)(struct line_reader *, const char **, size_t *))
+{
+	struct event *event = &stage->event;
+
+	if (stage->keeper.page)
+		note_handled(stage);
+	/* Mostly an object that is there: no byte order mark, and not empty. */
+	if (line_reader_at_once(&stage->in, '{', &event->line, &event->length) && begin_event(stage))
+		return true;
+	return read_event(stage, read_line);
 }
 
 static void make_span_room(struct stage *stage)

@@ -120,7 +120,7 @@ static __attribute__((noinline)) char *put_other(struct csv *csv, struct row *ro
 }
 
 /* Numbers and words, and strings without escapes, in which there is no quote and no newline: only the delimiter counts. */
-static inline char *put_value(struct csv *csv, struct row *row, char *at, const struct json_span *value)
+static inline char *put_value(struct csv *csv, struct row *row, char *at, const struct json_span *value, char delimiter)
 {
 	const char *bytes = value->at;
 	size_t length = value->length;
@@ -129,7 +129,7 @@ static inline char *put_value(struct csv *csv, struct row *row, char *at, const 
 		bytes++;
 		length -= 2;
 		at = need(row, at, length + BEYOND);
-		if (copy_looking(at, bytes, length, csv->delimiter) || (length == 0 && csv->count == 1))
+		if (copy_looking(at, bytes, length, delimiter) || (length == 0 && csv->count == 1))
 			return put_quoted(row, at, bytes, length);
 		return at + length;
 	}
@@ -186,14 +186,15 @@ void csv_put_row(struct csv *csv)
 	const struct column *column = csv->columns, *end = column + csv->count;
 	/* Mostly enough: unless values are quoted, or wanted twice. */
 	struct row row = begin_row(csv, (event->length < ROW ? event->length : ROW) + csv->count + 2 * BEYOND);
-	char *at = row.start;
+	const struct json_span *spans = event->spans;
+	char *at = row.start, delimiter = csv->delimiter;
 
 	for (;;) {
-		at = put_value(csv, &row, at, &event->spans[column->slot]);
+		at = put_value(csv, &row, at, &spans[column->slot], delimiter);
 		if (++column == end)
 			break;
 		at = need(&row, at, 1);
-		*at++ = csv->delimiter;
+		*at++ = delimiter;
 	}
 	end_row(csv, &row, at);
 }

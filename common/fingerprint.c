@@ -125,21 +125,13 @@ void fingerprint_add(struct text *text, const struct json_span *value)
 	memcpy(text->data + at, &length, sizeof(length));
 }
 
-/* A key has its quotes. */
-static bool is_named(const struct json_span *key, const char *name, size_t length)
-{
-	if (!(key->flags & JSON_ESCAPED))
-		return key->length == length + 2 && memcmp(key->at + 1, name, length) == 0;
-	return json_string_is(key->at, key->length, name, length);
-}
-
 void fingerprint_add_members(struct text *text, const char *object, const char *except)
 {
 	struct json_span key, value;
 	size_t length = strlen(except);
 
 	while (json_next_member(&object, &key, &value)) {
-		if (is_named(&key, except, length))
+		if (json_span_is(&key, except, length))
 			continue;
 		key.kind = JSON_STRING;
 		fingerprint_add(text, &key);

@@ -6,9 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-#ifdef __SSE2__
-#include <emmintrin.h>
-#endif
 
 #include "common/json.h"
 #include "common/memory.h"
@@ -160,49 +157,6 @@ enum line_status line_reader_take(struct line_reader *reader, const char **line,
 	return reader->ended ? LINE_END : LINE_WAIT;
 }
 
-#ifdef __SSE2__
-/* A bit for each newline of sixteen bytes. */
-static inline uint64_t newlines(const char *bytes)
-{
-	__m128i part = _mm_loadu_si128((const __m128i *)(const void *)bytes);
-
-	return (unsigned)_mm_movemask_epi8(_mm_cmpeq_epi8(part, _mm_set1_epi8('\n')));
-}
-#endif
-
-/* The first newline of the bytes, behind which JSON_PADDING more can be read; or NULL. */
-static inline const char *find_newline(const char *bytes, size_t length)
-{
-#ifdef __SSE2__
-	uint64_t found =
-		newlines(bytes) | newlines(bytes + 16) << 16 | newlines(bytes + 32) << 32 | newlines(bytes + 48) << 48;
-
-	if (found)
-		return (size_t)__builtin_ctzll(found) < length ? bytes + __builtin_ctzll(found) : NULL;
-#endif
-	return memchr(bytes, '\n', length);
-}
-
-bool line_reader_at_once(struct line_reader *reader, char first, const char **line, size_t *length)
-{
-	const char *from = reader->buffer + reader->start, *newline;
-	size_t rest = reader->end - reader->start;
-
-	if (rest == 0 || *from != first || reader->searched != reader->start || reader->over)
-		return false;
-	newline = find_newline(from, rest);
-	if (!newline || (size_t)(newline - from) > reader->limit)
-		return false;
-	*line = from;
-	*length = (size_t)(newline - from);
-	reader->newline = true;
-	reader->number++;
-	reader->offset = reader->read - rest;
-	reader->start += *length + 1;
-	reader->searched = reader->start;
-	return true;
-}
-
 /* Moves what is left to the front, and makes room for at least half a block. */
 static void make_room(struct line_reader *reader)
 {
@@ -330,22 +284,15 @@ void line_writer_free(struct line_writer *writer)
 	writer->buffer = NULL;
 }
 
-char *line_writer_room(struct line_writer *writer, size_t size)
+char *line_writer_grow(struct line_writer *writer, size_t size)
 {
-	if (writer->capacity - writer->length < size) {
-		size_t capacity = writer->capacity ? writer->capacity : LINE_BLOCK + LINE_BLOCK / 4;
+	size_t capacity = writer->capacity ? writer->capacity : LINE_BLOCK + LINE_BLOCK / 4;
 
-		while (capacity - writer->length < size)
-			capacity *= 2;
-		writer->buffer = xreallocarray(writer->buffer, capacity, 1);
-		writer->capacity = capacity;
-	}
+	while (capacity - writer->length < size)
+		capacity *= 2;
+	writer->buffer = xreallocarray(writer->buffer, capacity, 1);
+	writer->capacity = capacity;
 	return writer->buffer + writer->length;
-}
-
-void line_writer_used(struct line_writer *writer, size_t length)
-{
-	writer->length += length;
 }
 
 void line_writer_add(struct line_writer *writer, const void *bytes, size_t length)

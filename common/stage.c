@@ -326,8 +326,8 @@ static bool is_time_to_mark(struct stage *stage)
 	return true;
 }
 
-/* With a page: before anything more is read, what was handled is said to be, and marked where that is due. */
-static void note_handled(struct stage *stage)
+/* Of a stage that keeps a page: the event before is handled. */
+static void end_event(struct stage *stage)
 {
 	set_boundary(stage);
 	if (stage->files && keeper_in_lock_step(&stage->keeper)) {
@@ -405,35 +405,40 @@ static inline bool next_line(struct stage *stage,
 	struct event *event = &stage->event;
 
 	if (stage->keeper.page)
-		note_handled(stage);
+		end_event(stage);
 	/* Mostly an object that is there: no byte order mark, and not empty. */
 	if (line_reader_at_once(&stage->in, '{', &event->line, &event->length) && begin_event(stage))
 		return true;
 	return read_event(stage, read_line);
 }
 
-static void make_span_room(struct stage *stage)
+static __attribute__((cold)) void make_span_room(struct stage *stage)
 {
 	stage->event.spans = xreallocarray(stage->event.spans, stage->want.slots, sizeof(*stage->event.spans));
 	stage->span_room = stage->want.slots;
 }
 
-static bool scan(struct stage *stage)
+static __attribute__((cold)) bool refuse(struct stage *stage, bool valid)
+{
+	const struct json_result *json = &stage->event.json;
+
+	if (valid)
+		stage_bad(stage, "not a JSON object");
+	else
+		stage_bad(stage, "not JSON: %s at column %zu", json->error, json->at + 1);
+	return false;
+}
+
+static inline bool scan(struct stage *stage)
 {
 	struct event *event = &stage->event;
+	bool valid;
 
 	if (stage->want.slots > stage->span_room)
 		make_span_room(stage);
-	if (!json_shapes_scan(&stage->shapes, event->line, event->length, &stage->want, event->spans, stage->ask,
-	                      &event->json)) {
-		stage_bad(stage, "not JSON: %s at column %zu", event->json.error, event->json.at + 1);
-		return false;
-	}
-	if (event->json.kind != JSON_OBJECT) {
-		stage_bad(stage, "not a JSON object");
-		return false;
-	}
-	return true;
+	valid = json_shapes_scan(&stage->shapes, event->line, event->length, &stage->want, event->spans, stage->ask,
+	                         &event->json);
+	return (valid && event->json.kind == JSON_OBJECT) || refuse(stage, valid);
 }
 
 void stage_rescan(struct stage *stage)

@@ -23,7 +23,7 @@ struct row {
 };
 
 /* More room behind what was put up to `at`, which may be moved. */
-static char *make_room(struct row *row, char *at, size_t size)
+static __attribute__((noinline)) char *make_room(struct row *row, char *at, size_t size)
 {
 	line_writer_used(row->out, (size_t)(at - row->start));
 	row->start = line_writer_room(row->out, size);
@@ -70,7 +70,7 @@ static inline void copy(char *to, const char *from, size_t length)
 		memcpy(to + 16, from + 16, 16);
 }
 
-static char *put_quoted(struct row *row, char *at, const char *bytes, size_t length)
+static __attribute__((noinline)) char *put_quoted(struct row *row, char *at, const char *bytes, size_t length)
 {
 	at = need(row, at, 2 * length + 2);
 	*at++ = '"';
@@ -141,7 +141,7 @@ static inline char *put_value(struct csv *csv, struct row *row, char *at, const 
 	return put_other(csv, row, at, value);
 }
 
-static void end_row(struct csv *csv, struct row *row, char *at)
+static inline void end_row(struct csv *csv, struct row *row, char *at)
 {
 	int result;
 
@@ -157,7 +157,7 @@ static void end_row(struct csv *csv, struct row *row, char *at)
 		csv_written(csv, result);
 }
 
-static struct row begin_row(const struct csv *csv, size_t size)
+static inline struct row begin_row(const struct csv *csv, size_t size)
 {
 	struct row row = {.out = csv->out, .start = line_writer_room(csv->out, size)};
 

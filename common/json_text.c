@@ -175,9 +175,11 @@ void json_add_compact(struct text *text, const char *json, size_t length)
 	}
 }
 
-static const char *skip_space(const char *s)
+static inline const char *skip_space(const char *s)
 {
-	return s + strspn(s, " \t\n\r");
+	while (*s == ' ' || *s == '\t' || *s == '\n' || *s == '\r')
+		s++;
+	return s;
 }
 
 /* Behind a valid string; notes whether it has escapes. */
@@ -213,7 +215,10 @@ static struct json_span value_at(const char *s)
 		return span;
 	}
 	span.kind = *s == 'n' ? JSON_NULL : *s == 't' ? JSON_TRUE : *s == 'f' ? JSON_FALSE : JSON_NUMBER;
-	span.length = strcspn(s, ",}] \t\n\r");
+	/* Numbers and words hold neither these nor anything below them: white space, and the end. */
+	while ((unsigned char)*s > ' ' && *s != ',' && *s != '}' && *s != ']')
+		s++;
+	span.length = (size_t)(s - span.at);
 	return span;
 }
 

@@ -284,22 +284,15 @@ void line_writer_free(struct line_writer *writer)
 	writer->buffer = NULL;
 }
 
-char *line_writer_room(struct line_writer *writer, size_t size)
+char *line_writer_grow(struct line_writer *writer, size_t size)
 {
-	if (writer->capacity - writer->length < size) {
-		size_t capacity = writer->capacity ? writer->capacity : LINE_BLOCK + LINE_BLOCK / 4;
+	size_t capacity = writer->capacity ? writer->capacity : LINE_BLOCK + LINE_BLOCK / 4;
 
-		while (capacity - writer->length < size)
-			capacity *= 2;
-		writer->buffer = xreallocarray(writer->buffer, capacity, 1);
-		writer->capacity = capacity;
-	}
+	while (capacity - writer->length < size)
+		capacity *= 2;
+	writer->buffer = xreallocarray(writer->buffer, capacity, 1);
+	writer->capacity = capacity;
 	return writer->buffer + writer->length;
-}
-
-void line_writer_used(struct line_writer *writer, size_t length)
-{
-	writer->length += length;
 }
 
 void line_writer_add(struct line_writer *writer, const void *bytes, size_t length)

@@ -23,7 +23,11 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 #include <sys/types.h>
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
 
 #include "common/keeper.h"
 
@@ -84,6 +88,53 @@ enum line_status line_reader_look(struct line_reader *reader);
 /* How far the lines that were handed out reach, in bytes since the start. */
 uint64_t line_reader_position(const struct line_reader *reader);
 
+#ifdef __SSE2__
+/* A bit for each newline of sixteen bytes. */
+static inline uint64_t line_newlines(const char *bytes)
+{
+	__m128i part = _mm_loadu_si128((const __m128i *)(const void *)bytes);
+
+	return (unsigned)_mm_movemask_epi8(_mm_cmpeq_epi8(part, _mm_set1_epi8('\n')));
+}
+#endif
+
+/* The first newline of the bytes, behind which JSON_PADDING more can be read; or NULL. */
+static inline const char *line_find_newline(const char *bytes, size_t length)
+{
+#ifdef __SSE2__
+	uint64_t found = line_newlines(bytes) | line_newlines(bytes + 16) << 16 | line_newlines(bytes + 32) << 32 |
+	                 line_newlines(bytes + 48) << 48;
+
+	if (found)
+		return (size_t)__builtin_ctzll(found) < length ? bytes + __builtin_ctzll(found) : NULL;
+#endif
+	return memchr(bytes, '\n', length);
+}
+
+/*
+ * line_reader_take, quickly, for most lines: the next one if it is there with its newline, is within the limit and begins
+ * with this byte. Else false, and nothing is taken.
+ */
+static inline bool line_reader_at_once(struct line_reader *reader, char first, const char **line, size_t *length)
+{
+	const char *from = reader->buffer + reader->start, *newline;
+	size_t rest = reader->end - reader->start;
+
+	if (rest == 0 || *from != first || reader->searched != reader->start || reader->over)
+		return false;
+	newline = line_find_newline(from, rest);
+	if (!newline || (size_t)(newline - from) > reader->limit)
+		return false;
+	*line = from;
+	*length = (size_t)(newline - from);
+	reader->newline = true;
+	reader->number++;
+	reader->offset = reader->read - rest;
+	reader->start += *length + 1;
+	reader->searched = reader->start;
+	return true;
+}
+
 struct line_writer {
 	int fd;
 	uint64_t written; /* bytes handed to the kernel */
@@ -105,9 +156,18 @@ void line_writer_init(struct line_writer *writer, int fd);
 void line_writer_keep(struct line_writer *writer, struct keeper *keeper);
 void line_writer_free(struct line_writer *writer);
 
+/* Makes the buffer larger; returns what line_writer_room does. */
+char *line_writer_grow(struct line_writer *writer, size_t size);
 /* Room for that many more bytes of the current line; line_writer_used says how many were put there. */
-char *line_writer_room(struct line_writer *writer, size_t size);
-void line_writer_used(struct line_writer *writer, size_t length);
+static inline char *line_writer_room(struct line_writer *writer, size_t size)
+{
+	return writer->capacity - writer->length < size ? line_writer_grow(writer, size)
+	                                                : writer->buffer + writer->length;
+}
+static inline void line_writer_used(struct line_writer *writer, size_t length)
+{
+	writer->length += length;
+}
 void line_writer_add(struct line_writer *writer, const void *bytes, size_t length);
 /* Takes back what was added since the last whole line. */
 void line_writer_drop(struct line_writer *writer);

@@ -326,18 +326,45 @@ static bool is_time_to_mark(struct stage *stage)
 	return true;
 }
 
-/* The next line that is not empty, by one of the two ways to read. */
-static bool next_line(struct stage *stage, enum line_status (*read_line)(struct line_reader *, const char **, size_t *))
+/* Of a stage that keeps a page: the event before is handled. */
+static void end_event(struct stage *stage)
 {
-	struct event *event = &stage->event;
-
 	set_boundary(stage);
 	if (stage->files && keeper_in_lock_step(&stage->keeper)) {
 		stage_flush(stage);
 		keeper_wait_for_all(&stage->keeper);
 	}
-	if (stage->keeper.page && !stage->files && is_time_to_mark(stage))
+	if (!stage->files && is_time_to_mark(stage))
 		before_wait(stage);
+}
+
+/* A new event is what is read by now. False: it is to be passed over. */
+static inline bool begin_event(struct stage *stage)
+{
+	struct event *event = &stage->event;
+
+	event->number = stage->in.number;
+	event->newline = stage->in.newline;
+	stage->events++;
+	stage->event_bad = stage->bad;
+	if (stage->in.offset == stage->poison) {
+		/* It has killed this stage before, and the runner has put it away: to be marked, before the next one does. */
+		stage->bad++;
+		set_boundary(stage);
+		before_wait(stage);
+		return false;
+	}
+	if (stage->keeper.page && !stage->files)
+		atomic_store_explicit(&stage->keeper.page->handling, stage->in.offset, memory_order_relaxed);
+	return true;
+}
+
+/* The next line that is not empty, by one of the two ways to read. */
+static bool read_event(struct stage *stage,
+                       enum line_status (*read_line)(struct line_reader *, const char **, size_t *))
+{
+	struct event *event = &stage->event;
+
 	for (;;) {
 		enum line_status status = read_line(&stage->in, &event->line, &event->length);
 
@@ -358,51 +385,60 @@ static bool next_line(struct stage *stage, enum line_status (*read_line)(struct 
 		case LINE_WAIT:
 			return false;
 		}
-		event->number = stage->in.number;
-		event->newline = stage->in.newline;
-		if (event->number == 1 && event->length >= 3 && memcmp(event->line, "\xef\xbb\xbf", 3) == 0) {
+		if (stage->in.number == 1 && event->length >= 3 && memcmp(event->line, "\xef\xbb\xbf", 3) == 0) {
 			event->line += 3;
 			event->length -= 3;
 		}
-		if (!stage->blank_lines && blank(event->line, event->length))
-			continue;
-		stage->events++;
-		stage->event_bad = stage->bad;
-		if (stage->in.offset == stage->poison) {
-			/* It has killed this stage before, and the runner has put it away: to be marked, before the next one does. */
-			stage->bad++;
-			set_boundary(stage);
-			before_wait(stage);
+		if (!stage->blank_lines && blank(event->line, event->length)) {
+			event->number = stage->in.number;
+			event->newline = stage->in.newline;
 			continue;
 		}
-		if (stage->keeper.page && !stage->files)
-			atomic_store_explicit(&stage->keeper.page->handling, stage->in.offset, memory_order_relaxed);
-		return true;
+		if (begin_event(stage))
+			return true;
 	}
 }
 
-static void make_span_room(struct stage *stage)
+static inline bool next_line(struct stage *stage,
+                             enum line_status (*read_line)(struct line_reader *, const char **, size_t *))
+{
+	struct event *event = &stage->event;
+
+	if (stage->keeper.page)
+		end_event(stage);
+	/* Mostly an object that is there: no byte order mark, and not empty. */
+	if (line_reader_at_once(&stage->in, '{', &event->line, &event->length) && begin_event(stage))
+		return true;
+	return read_event(stage, read_line);
+}
+
+static __attribute__((cold)) void make_span_room(struct stage *stage)
 {
 	stage->event.spans = xreallocarray(stage->event.spans, stage->want.slots, sizeof(*stage->event.spans));
 	stage->span_room = stage->want.slots;
 }
 
-static bool scan(struct stage *stage)
+static __attribute__((cold)) bool refuse(struct stage *stage, bool valid)
+{
+	const struct json_result *json = &stage->event.json;
+
+	if (valid)
+		stage_bad(stage, "not a JSON object");
+	else
+		stage_bad(stage, "not JSON: %s at column %zu", json->error, json->at + 1);
+	return false;
+}
+
+static inline bool scan(struct stage *stage)
 {
 	struct event *event = &stage->event;
+	bool valid;
 
 	if (stage->want.slots > stage->span_room)
 		make_span_room(stage);
-	if (!json_shapes_scan(&stage->shapes, event->line, event->length, &stage->want, event->spans, stage->ask,
-	                      &event->json)) {
-		stage_bad(stage, "not JSON: %s at column %zu", event->json.error, event->json.at + 1);
-		return false;
-	}
-	if (event->json.kind != JSON_OBJECT) {
-		stage_bad(stage, "not a JSON object");
-		return false;
-	}
-	return true;
+	valid = json_shapes_scan(&stage->shapes, event->line, event->length, &stage->want, event->spans, stage->ask,
+	                         &event->json);
+	return (valid && event->json.kind == JSON_OBJECT) || refuse(stage, valid);
 }
 
 void stage_rescan(struct stage *stage)

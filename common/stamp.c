@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "common/decimal.h"
 #include "common/json_text.h"
 #include "common/unit.h"
 #include "common/zone.h"
@@ -51,6 +52,25 @@ static bool read_digits(const char *s, const char *end, int unit, int64_t *time)
 	return true;
 }
 
+/* The same, quickly, for most numbers. */
+static bool read_decimal(const struct json_span *member, int unit, int64_t *time)
+{
+	struct decimal decimal;
+	int64_t result;
+	int missing;
+
+	if (!decimal_read(&decimal, member->at, member->length))
+		return false;
+	missing = places[unit] - (int)decimal.behind;
+	result = (int64_t)decimal.digits;
+	if (missing < 0)
+		result /= (int64_t)decimal_powers[-missing];
+	else if (__builtin_mul_overflow(result, (int64_t)decimal_powers[missing], &result))
+		return false;
+	*time = decimal.negative ? -result : result;
+	return true;
+}
+
 /* With an exponent. */
 static bool read_double(const struct json_span *member, int unit, int64_t *time)
 {
@@ -90,7 +110,8 @@ enum stamp stamp_read(const struct json_span *member, int unit, int64_t *time)
 	case JSON_NULL:
 		return STAMP_NONE;
 	case JSON_NUMBER:
-		return read_digits(member->at, member->at + member->length, unit, time) ||
+		return read_decimal(member, unit, time) ||
+		                       read_digits(member->at, member->at + member->length, unit, time) ||
 		                       read_double(member, unit, time)
 		               ? STAMP_GOOD
 		               : STAMP_WRONG;

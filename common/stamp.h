@@ -16,7 +16,8 @@ enum stamp_unit { STAMP_S, STAMP_MS, STAMP_US, STAMP_NS };
 enum stamp { STAMP_NONE, STAMP_WRONG, STAMP_GOOD };
 
 /*
- * A number, or a string of one, to the nanosecond; or a string with a date as in RFC 3339, in local time if it has no offset.
+ * A number, or a string of one, to the nanosecond; or a string with a date as in RFC 3339, in local time if it has no offset. Behind
+ * the text that the member is in, JSON_PADDING bytes must be readable.
  */
 enum stamp stamp_read(const struct json_span *member, int unit, int64_t *time);
 

@@ -19,7 +19,8 @@ void text_init(struct text *text)
 
 void text_clear(struct text *text)
 {
-	text_reserve(text, 0);
+	if (!text->data)
+		text_reserve(text, 0);
 	text->length = 0;
 	text->data[0] = '\0';
 }

@@ -160,7 +160,8 @@ sys.exit(struct.unpack("i", fcntl.ioctl(5, termios.FIONREAD, b"0000"))[0] != 0)'
 
 @test "SIGTERM: what was read and waits for its rate goes out at once" {
     stream $throttle --rate 1/1h
-    at 1 2 3 >&5
+    # In one write: while it waits it reads no more.
+    echo "$(at 1 2 3)" >&5
     wait_for has out '"n":1'
     wait_for empty_pipe
     kill "$PID"

@@ -130,9 +130,11 @@ void inlet_go_on(struct inlet *inlet, const struct store_stage *stage)
 void inlet_free(struct inlet *inlet)
 {
 	manager_tell_drop(inlet->port->manager, inlet->port->child, inlet->note.dropped, true);
-	for (size_t i = 0; i < inlet->count; i++)
+	for (size_t i = 0; i < inlet->count; i++) {
 		if (inlet->links[i].reads_disk)
 			backlog_free(&inlet->links[i].backlog);
+		json_shapes_free(&inlet->links[i].shapes);
+	}
 	spill_free(&inlet->spill, !inlet->port->manager->afresh);
 	if (message_hidden(&inlet->said))
 		message_error("%s: %llu lines in all that are not events", inlet->port->child->name,

@@ -26,6 +26,7 @@
 #include "cmd/flow/manager/port.h"
 #include "cmd/flow/journal/spill.h"
 #include "common/dead_letter.h"
+#include "common/json_shape.h"
 #include "common/json_want.h"
 
 struct store_route;
@@ -49,6 +50,7 @@ struct inlet_link {
 	unsigned slot; /* of its ring */
 	bool all; /* else those that the stage's edges from there name */
 	bool ended; /* nothing more will come from there */
+	struct json_shapes shapes; /* of the lines from there, if not all are wanted */
 	bool reads_disk; /* backlog is in use */
 	struct backlog backlog;
 };

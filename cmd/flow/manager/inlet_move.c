@@ -60,7 +60,7 @@ static bool is_named(const struct inlet *inlet, const struct inlet_link *link, c
 
 	for (size_t i = 0; i < stage->from_count; i++)
 		if (stage->from[i].stage == writer && stage->from[i].event &&
-		    json_string_is(name->at, name->length, stage->from[i].event, strlen(stage->from[i].event)))
+		    json_span_is(name, stage->from[i].event, strlen(stage->from[i].event)))
 			return true;
 	return false;
 }
@@ -73,7 +73,7 @@ static bool is_blank(const char *line, size_t length)
 }
 
 /* look: only looks, a line that is no event is put away another time. */
-static bool is_wanted(struct inlet *inlet, const struct inlet_link *link, const char *line, size_t length, bool look)
+static bool is_wanted(struct inlet *inlet, struct inlet_link *link, const char *line, size_t length, bool look)
 {
 	struct json_span span;
 	struct json_result result;
@@ -82,7 +82,8 @@ static bool is_wanted(struct inlet *inlet, const struct inlet_link *link, const 
 		return true;
 	if (is_blank(line, length))
 		return false;
-	if (!json_scan(line, length, &inlet->want, &span, 0, &result) || result.kind != JSON_OBJECT) {
+	if (!json_shapes_scan(&link->shapes, line, length, &inlet->want, &span, 0, &result) ||
+	    result.kind != JSON_OBJECT) {
 		if (!look)
 			put_away(inlet, link, line, length);
 		return false;

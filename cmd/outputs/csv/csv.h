@@ -1,8 +1,8 @@
 /*
  * csv: what the files of pype-csv share.
  *
- * main.c makes rows of events; file.c is the file they go to: locked, gone on with at its last whole row, never left with
- * half of one.
+ * main.c reads events; row.c makes rows of them; file.c is the file they go to: locked, gone on with at its last whole row,
+ * never left with half of one.
  */
 #ifndef PYPE_CSV_H
 #define PYPE_CSV_H
@@ -47,6 +47,10 @@ struct csv {
 
 /* A column named for a member of the event. */
 void csv_add_member(struct csv *csv, const char *name, size_t length);
+
+/* The columns' names as a row, and the current event. */
+void csv_put_header(struct csv *csv);
+void csv_put_row(struct csv *csv);
 
 /* Opens csv->path and finds out whether rows and a header are there; ends the program if it cannot be written. */
 void csv_open_file(struct csv *csv);

@@ -1,8 +1,7 @@
 /*
  * pype-csv: events to rows of a CSV file.
  *
- * A row is put together in the output's own buffer from spans of the event's line: no value is
- * copied twice, and only strings with escapes are looked at byte by byte.
+ * Rows are made by row.c; the file they go to is file.c's.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -66,64 +65,6 @@ static char parse_delimiter(const char *string)
 	return *string;
 }
 
-/* Writes bytes as a field; quoted if RFC 4180 wants it or if alone in its row and empty (an empty line is no row). */
-static void put_field(struct csv *csv, const char *bytes, size_t length, bool look)
-{
-	struct line_writer *out = csv->out;
-	char *to, *start;
-	bool quote = length == 0 && csv->count == 1;
-
-	for (size_t i = 0; look && !quote && i < length; i++)
-		quote = bytes[i] == csv->delimiter || bytes[i] == '"' || bytes[i] == '\n' || bytes[i] == '\r';
-	if (!quote) {
-		line_writer_add(out, bytes, length);
-		return;
-	}
-	start = to = line_writer_room(out, 2 * length + 2);
-	*to++ = '"';
-	for (size_t i = 0; i < length; i++) {
-		if (bytes[i] == '"')
-			*to++ = '"';
-		*to++ = bytes[i];
-	}
-	*to++ = '"';
-	line_writer_used(out, (size_t)(to - start));
-}
-
-static void put_value(struct csv *csv, const struct json_span *value)
-{
-	switch (value->kind) {
-	case JSON_NONE:
-		put_field(csv, csv->missing, strlen(csv->missing), true);
-		break;
-	case JSON_NULL:
-		put_field(csv, csv->null, strlen(csv->null), true);
-		break;
-	case JSON_FALSE:
-	case JSON_TRUE:
-	case JSON_NUMBER:
-		put_field(csv, value->at, value->length, false);
-		break;
-	case JSON_STRING:
-		if (value->flags & JSON_ESCAPED) {
-			text_clear(&csv->plain);
-			json_add_unescaped(&csv->plain, value->at, value->length);
-			put_field(csv, csv->plain.data, csv->plain.length, true);
-		} else {
-			/* Without escapes there is no quote and no newline: only the delimiter counts. */
-			put_field(csv, value->at + 1, value->length - 2,
-			          memchr(value->at + 1, csv->delimiter, value->length - 2) != NULL);
-		}
-		break;
-	case JSON_ARRAY:
-	case JSON_OBJECT:
-		text_clear(&csv->plain);
-		json_add_compact(&csv->plain, value->at, value->length);
-		put_field(csv, csv->plain.data, csv->plain.length, true);
-		break;
-	}
-}
-
 static void flush(struct csv *csv)
 {
 	if (csv->out != &csv->file) {
@@ -134,36 +75,10 @@ static void flush(struct csv *csv)
 	stage_cursor(&csv->stage, &csv->length, sizeof(csv->length));
 }
 
-static void end_row(struct csv *csv)
-{
-	if (csv->crlf)
-		line_writer_add(csv->out, "\r", 1);
-	if (csv->out != &csv->file)
-		stage_end_line(&csv->stage);
-	else
-		csv_written(csv, line_writer_end(csv->out));
-}
-
 static void put_header(struct csv *csv)
 {
-	if (csv->no_header)
-		return;
-	for (size_t i = 0; i < csv->count; i++) {
-		if (i > 0)
-			line_writer_add(csv->out, &csv->delimiter, 1);
-		put_field(csv, csv->columns[i].name, csv->columns[i].length, true);
-	}
-	end_row(csv);
-}
-
-static void put_row(struct csv *csv)
-{
-	for (size_t i = 0; i < csv->count; i++) {
-		if (i > 0)
-			line_writer_add(csv->out, &csv->delimiter, 1);
-		put_value(csv, &csv->stage.event.spans[csv->columns[i].slot]);
-	}
-	end_row(csv);
+	if (!csv->no_header)
+		csv_put_header(csv);
 }
 
 static void before_wait(struct stage *stage)
@@ -234,7 +149,7 @@ static void handle(struct csv *csv)
 	}
 	if (csv->all)
 		look_for_more(csv);
-	put_row(csv);
+	csv_put_row(csv);
 }
 
 static int run(struct csv *csv)

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "cmd/processors/window/window.h"
+#include "common/decimal.h"
 #include "common/json_text.h"
 #include "common/memory.h"
 #include "common/number.h"
@@ -258,7 +259,8 @@ bool columns_read(struct columns *columns, struct stage *stage)
 				stage_bad(stage, "'%s' is %s, not a number", input->path, kind_name(span->kind));
 				return false;
 			}
-			input->number = json_number(span);
+			if (!decimal_double(span->at, span->length, &input->number))
+				input->number = json_number(span);
 		}
 		if (input->kept && span->length > VALUE_MAX) {
 			stage_bad(stage, "'%s' is longer than %d bytes", input->path, VALUE_MAX);

@@ -124,29 +124,6 @@ static bool read_time(struct program *program)
 	return true;
 }
 
-/* ,"name":value for each key: what the key is known by, and what is written. */
-static bool read_key(struct program *program)
-{
-	struct columns *columns = &program->columns;
-	struct text *key = &program->key;
-
-	text_clear(key);
-	for (size_t i = 0; i < columns->key_count; i++) {
-		const struct json_span *span = &program->stage.event.spans[columns->keys[i].slot];
-		const char *bytes = "null";
-		size_t length = 4;
-
-		if (span->kind != JSON_NONE)
-			bytes = plain_value(span, &program->plain, &length);
-		text_add(key, columns->keys[i].label, columns->keys[i].length);
-		text_add(key, bytes, length);
-	}
-	if (key->length <= VALUE_MAX)
-		return true;
-	stage_bad(&program->stage, "its key is longer than %d bytes", VALUE_MAX);
-	return false;
-}
-
 static void handle_late(struct program *program, int64_t end)
 {
 	struct stage *stage = &program->stage;
@@ -171,11 +148,6 @@ static void handle_late(struct program *program, int64_t end)
 
 /* ---- windows ---- */
 
-static struct key *find_key(struct program *program)
-{
-	return windows_key(&program->windows, program->key.data, program->key.length);
-}
-
 /* At the limit all windows are closed, so that what is held is bounded, and nothing is lost. */
 static struct window *open_window(struct program *program, int64_t start, int64_t end)
 {
@@ -190,7 +162,7 @@ static struct window *open_window(struct program *program, int64_t start, int64_
 	}
 	if (windows->count == 0)
 		program->alone = origin;
-	return windows_open(windows, find_key(program), start, end, &origin);
+	return windows_open(windows, keys_find(program), start, end, &origin);
 }
 
 static void add_to(struct program *program, struct window *window)
@@ -200,7 +172,7 @@ static void add_to(struct program *program, struct window *window)
 
 static void add_to_slot(struct program *program, int64_t start, int64_t end)
 {
-	struct window *window = find_key(program)->windows;
+	struct window *window = keys_find(program)->windows;
 
 	while (window && window->start != start)
 		window = window->sibling;
@@ -235,7 +207,7 @@ static void add_to_session(struct program *program)
 		handle_late(program, end);
 		return;
 	}
-	for (struct window *window = find_key(program)->windows; window; window = next) {
+	for (struct window *window = keys_find(program)->windows; window; window = next) {
 		next = window->sibling;
 		if (time < window->end && end > window->start)
 			session = session ? windows_merge(windows, session, window) : window;
@@ -251,7 +223,7 @@ static void add_to_session(struct program *program)
 
 static void add_to_count(struct program *program)
 {
-	struct window *window = find_key(program)->windows;
+	struct window *window = keys_find(program)->windows;
 
 	if (!window)
 		window = open_window(program, 0, INT64_MAX);
@@ -262,7 +234,7 @@ static void add_to_count(struct program *program)
 
 static void handle(struct program *program)
 {
-	if (!read_time(program) || !columns_read(&program->columns, &program->stage) || !read_key(program))
+	if (!read_time(program) || !columns_read(&program->columns, &program->stage) || !keys_read(program))
 		return;
 	program->before = program->clock;
 	if (program->count > 0) {
@@ -281,7 +253,8 @@ static void handle(struct program *program)
 
 static void take_event(struct program *program)
 {
-	catch_up(program, stage_began(&program->stage).in);
+	if (program->muted)
+		catch_up(program, stage_began(&program->stage).in);
 	handle(program);
 	if (program->muted)
 		catch_up(program, stage_here(&program->stage).in);

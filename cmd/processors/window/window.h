@@ -4,6 +4,7 @@
  *   main.c      options and operands
  *   columns.c   [NAME=]FUNCTION(PATH): what is computed, and what of an event it needs
  *   run.c       events in, windows out: time, what is late, when a window is over
+ *   keys.c      the key of an event
  *   grid.c      which windows of the clock a time belongs to
  *   windows.c   the open windows: by key, by end, by age
  *   measures.c  what a window keeps of its events; numbers, the first and the last value
@@ -33,6 +34,7 @@ enum {
 	DISTINCT_EXACT = 16384, /* different values that are counted as they are */
 	TOP_EXACT = 1024, /* … of which the most frequent are looked for */
 	TOP_MOST = 100,
+	KEYS_LATELY = 256, /* keys that are found by the bytes of an event; a power of two */
 };
 
 #define WINDOW_NEVER INT64_MIN
@@ -255,6 +257,7 @@ struct key {
 	struct window *windows;
 	uint64_t hash;
 	uint32_t length;
+	unsigned place; /* where it is in windows.lately, if it is there */
 	char bytes[]; /* ,"name":value for each key column */
 };
 
@@ -266,7 +269,8 @@ struct windows {
 	struct window **heap;
 	size_t count, heap_room;
 	uint64_t opened, seed;
-	struct key *last; /* looked for */
+	struct key *last; /* of the current event, if it is known and has not gone since */
+	struct key *lately[KEYS_LATELY];
 };
 
 void windows_init(struct windows *windows, const struct columns *columns);
@@ -305,6 +309,8 @@ struct program {
 	int time_slot;
 	struct text head; /* {"event":"window" */
 	struct text key, plain; /* of the current event; plain is for whoever needs one */
+	bool key_together; /* key holds it */
+	unsigned key_place; /* where it would be in windows.lately; KEYS_LATELY: nowhere */
 	struct text line;
 
 	int64_t clock; /* the greatest time that was seen; WINDOW_NEVER */
@@ -328,6 +334,11 @@ struct program {
 };
 
 int run(struct program *program);
+
+/* Looks at the key of the current event. False: it is a bad one, and that was said. */
+bool keys_read(struct program *program);
+/* Finds it, or makes it: then it is to get a window, or windows_forget. */
+struct key *keys_find(struct program *program);
 
 /* Takes over what a predecessor left, if there was one; after stage_open. */
 void state_resume(struct program *program);

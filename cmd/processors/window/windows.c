@@ -48,26 +48,26 @@ static bool is_key(const struct key *key, uint64_t hash, const char *bytes, size
 
 struct key *windows_key(struct windows *windows, const char *bytes, size_t length)
 {
-	struct key *key = windows->last;
+	struct key *key;
 	uint64_t hash;
 	size_t mask, i;
 
-	if (key && key->length == length && (length == 0 || memcmp(key->bytes, bytes, length) == 0))
-		return key;
 	if (2 * (windows->key_count + 1) > windows->key_room)
 		grow_keys(windows);
 	hash = hash_bytes(windows->seed, bytes, length);
 	mask = windows->key_room - 1;
 	for (i = (size_t)hash & mask; windows->keys[i]; i = (i + 1) & mask)
 		if (is_key(windows->keys[i], hash, bytes, length))
-			return windows->last = windows->keys[i];
-	key = xmalloc(sizeof(*key) + length);
+			return windows->keys[i];
+	/* So that eight bytes can be read from each one on. */
+	key = xmalloc(sizeof(*key) + length + 8);
+	memset(key->bytes + length, 0, 8);
 	*key = (struct key){.hash = hash, .length = (uint32_t)length};
 	if (length > 0)
 		memcpy(key->bytes, bytes, length);
 	windows->keys[i] = key;
 	windows->key_count++;
-	return windows->last = key;
+	return key;
 }
 
 /* Takes a key out; those behind it move up, so that no search ends too early. */
@@ -95,6 +95,8 @@ void windows_forget(struct windows *windows, struct key *key)
 		return;
 	if (windows->last == key)
 		windows->last = NULL;
+	if (windows->lately[key->place] == key)
+		windows->lately[key->place] = NULL;
 	remove_key(windows, key);
 	free(key);
 }

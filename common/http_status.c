@@ -84,3 +84,8 @@ enum http_verdict http_status_verdict(const struct http_statuses *statuses, int 
 		return HTTP_STATUS_FATAL;
 	return HTTP_STATUS_RETRY;
 }
+
+bool http_status_is_fatal(const struct http_statuses *statuses, int status)
+{
+	return has(&statuses->over, status);
+}

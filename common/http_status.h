@@ -42,6 +42,9 @@ void http_statuses_check(struct http_statuses *statuses);
 /* After http_statuses_check. What is in no list is tried again, unless there is a list of what is. */
 enum http_verdict http_status_verdict(const struct http_statuses *statuses, int status);
 
+/* True if the list of fatal ones has it. */
+bool http_status_is_fatal(const struct http_statuses *statuses, int status);
+
 /* Reads a list such as "200-299,404,5xx" into the set. False: it is malformed, or a status is not in 100-599. */
 bool http_status_list(const char *list, struct http_status_set *set);
 

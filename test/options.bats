@@ -131,7 +131,7 @@ status_of() {
         pype) allowed='ev yaml-0' ;;
         pype-jq) allowed='jq' ;;
         pype-replay) allowed='z' ;;
-        pype-rest) allowed='curl crypto ev jq' ;;
+        pype-fetch | pype-rest) allowed='curl crypto ev jq' ;;
         pype-listen) allowed='microhttpd ev crypto' ;;
         pype-tail) allowed='pcre2-8 z' ;;
         pype-websocket) allowed='curl ev wslay z crypto' ;;

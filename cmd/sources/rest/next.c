@@ -4,12 +4,12 @@
 #include <curl/curl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 #include "cmd/sources/rest/rest.h"
 #include "common/http_headers.h"
 #include "common/memory.h"
 #include "common/message.h"
+#include "common/origin.h"
 
 /* ---- URLs ---- */
 
@@ -39,36 +39,24 @@ static char *part_of(CURLU *parts, CURLUPart which)
 	return copy;
 }
 
-static bool same_origin(CURLU *parts, const char *url)
-{
-	static const CURLUPart compared[] = {CURLUPART_SCHEME, CURLUPART_HOST, CURLUPART_PORT};
-	CURLU *others = parts_of(url);
-	bool same = others != NULL;
-
-	for (size_t i = 0; same && i < sizeof(compared) / sizeof(*compared); i++) {
-		char *ours = part_of(parts, compared[i]), *theirs = part_of(others, compared[i]);
-
-		same = strcasecmp(ours, theirs) == 0;
-		free(ours);
-		free(theirs);
-	}
-	curl_url_cleanup(others);
-	return same;
-}
-
 static bool is_allowed(const struct rest *rest, CURLU *parts, const char *first)
 {
-	bool allowed = same_origin(parts, first);
+	char *next;
+	bool allowed;
 
+	if (curl_url_get(parts, CURLUPART_URL, &next, 0) != CURLUE_OK)
+		return false;
+	allowed = origin_same(next, first);
 	for (size_t i = 0; !allowed && i < rest->next_origins.count; i++) {
 		char *url, *shown;
 
 		if (http_url(rest->next_origins.items[i], &url, &shown))
 			continue;
-		allowed = same_origin(parts, url);
+		allowed = origin_same(next, url);
 		free(url);
 		free(shown);
 	}
+	curl_free(next);
 	return allowed;
 }
 

@@ -189,8 +189,6 @@ enum verdict answer_end(struct answer *answer, const struct http_response *respo
 void meta_data(struct answer *answer, const char *json, size_t length, bool spaced);
 /* Writes the event "error"; pause: until the next try, nanoseconds, or -1: none. */
 void meta_error(const struct answer *answer, const char *reason, int64_t pause);
-/* Appends "name":"value", */
-void meta_member(struct text *line, const char *name, const char *value, size_t length);
 
 /* ---- pages.c ---- */
 

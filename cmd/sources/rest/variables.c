@@ -5,6 +5,7 @@
 
 #include "common/json_text.h"
 #include "common/option.h"
+#include "common/percent.h"
 #include "common/unit.h"
 
 static const char *const names[VARIABLES + 1] = {
@@ -188,19 +189,6 @@ static void add_value(struct text *text, const struct variables *values, const s
 	}
 }
 
-/* RFC 3986 2.1: all but what is unreserved. */
-static void add_encoded(struct text *text, const char *bytes, size_t length)
-{
-	static const char unreserved[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~";
-
-	for (size_t i = 0; i < length; i++) {
-		if (bytes[i] && strchr(unreserved, bytes[i]))
-			text_add_char(text, bytes[i]);
-		else
-			text_addf(text, "%%%02X", (unsigned char)bytes[i]);
-	}
-}
-
 static void add_reference(struct text *text, const struct variables *values, const struct reference *reference,
                           enum variables_place place)
 {
@@ -210,7 +198,7 @@ static void add_reference(struct text *text, const struct variables *values, con
 	text_init(&value);
 	add_value(&value, values, reference);
 	if (place == VARIABLES_URL && !raw) {
-		add_encoded(text, value.data, value.length);
+		percent_add(text, value.data, value.length);
 	} else if (place == VARIABLES_JSON && !raw && strcmp(reference->format, "json") != 0) {
 		json_add_string(&quoted, value.data, value.length);
 		text_add(text, quoted.data + 1, quoted.length - 2);

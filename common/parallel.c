@@ -318,12 +318,22 @@ static bool pass_long_line(struct parallel *parallel)
 	return true;
 }
 
+/* These bytes are one line that is too long, or, with no length, the beginning of one. */
+static bool is_long_line(const struct stage *stage, const char *bytes, size_t length, size_t ahead)
+{
+	size_t most = (size_t)stage_max_line(stage);
+
+	if (length == 0)
+		return ahead > most;
+	return length > most && !memchr(bytes, '\n', most + 1);
+}
+
 /* Gives out what there is. True: more input is wanted. */
 static bool give_out(struct parallel *parallel)
 {
 	struct stage *stage = parallel->stage;
 	struct crew_task *task;
-	const char *bytes;
+	const char *bytes = NULL;
 	size_t ahead, length;
 
 	/* The line that is being answered lies where more would be put. */
@@ -332,8 +342,7 @@ static bool give_out(struct parallel *parallel)
 	while ((task = crew_room(&parallel->crew))) {
 		ahead = stage_ahead(stage, parallel->given, &bytes);
 		length = ahead > 0 ? cut(parallel, bytes, ahead, portion(parallel, ahead)) : 0;
-		if (stage_in_long_line(stage) || length > stage_max_line(stage) + 1 ||
-		    (length == 0 && ahead > stage_max_line(stage))) {
+		if (stage_in_long_line(stage) || is_long_line(stage, bytes, length, ahead)) {
 			if (!pass_long_line(parallel))
 				return false;
 			if (stage_in_long_line(stage))

@@ -42,6 +42,17 @@ same() {
     rm one.dead many.dead
 }
 
+# run_on FILE ARGUMENT…: pype-jq in the background, reading FILE; its id is in $pid. (What runs in the background has no standard input.)
+run_on() {
+    cat >run_on.sh <<'EOF'
+file=$1
+shift
+exec pype-jq "$@" <"$file" 5>&-
+EOF
+    start sh run_on.sh "$@"
+    pid=$PID
+}
+
 # the_workers PID: of that process, in $workers; there is one at least.
 the_workers() {
     mapfile -t workers < <(pgrep -P "$1")
@@ -172,8 +183,8 @@ none_alive() {
 
 @test "jq --jobs: an event passes at once" {
     mkfifo pipe
-    start pype-jq --jobs 4 .n <pipe >out
-    exec 5>pipe
+    exec 5<>pipe
+    run_on pipe --jobs 4 .n >out
     for n in 1 2 3 4 5 6 7; do
         echo "{\"n\":$n}" >&5
         wait_for lines out $n
@@ -185,16 +196,15 @@ none_alive() {
     wait_for lines out 8
     exec 5>&-
     status=0
-    wait "$PID" || status=$?
+    wait "$pid" || status=$?
     [ "$status" -eq 1 ]
     [ "$(tr '\n' ' ' <out)" = "1 2 3 4 5 6 7 9 " ]
 }
 
 @test "jq --jobs: told to stop it ends after what it has read, and its workers with it" {
     mkfifo pipe
-    start env PYPE_JQ_NATIVE=0 pype-jq --jobs 3 .n <pipe >out
-    pid=$PID
-    exec 5>pipe
+    exec 5<>pipe
+    PYPE_JQ_NATIVE=0 run_on pipe --jobs 3 .n >out
     events 3000 | grep -v '{"n":$' | grep '^{.*}$' | grep -v '} {' >in
     cat in >&5
     wait_for lines out 1
@@ -239,10 +249,10 @@ none_alive() {
 # --- kill -9 ---
 
 @test "jq --jobs: workers are killed, again and again; nothing is lost or there twice" {
-    events 100000 >in
+    events 300000 >in
     PYPE_JQ_NATIVE=0 pype-jq --dead-letter one.dead '[.n, 1][]' <in >one 2>/dev/null || true
-    start env PYPE_JQ_NATIVE=0 pype-jq --jobs 3 --dead-letter many.dead '[.n, 1][]' <in >many 2>err
-    pid=$PID kills=0
+    PYPE_JQ_NATIVE=0 run_on in --jobs 3 --dead-letter many.dead '[.n, 1][]' >many 2>err
+    kills=0
     while alive "$pid" && [ $kills -lt "${PYPE_KILLS:-25}" ]; do
         if the_workers "$pid"; then
             kill -9 "${workers[RANDOM % ${#workers[@]}]}" 2>/dev/null && kills=$((kills + 1))
@@ -262,8 +272,8 @@ none_alive() {
 # A line that never ends stands for one that makes libjq die.
 @test "jq --jobs: a line that kills three workers is a bad event, and the stream goes on" {
     { seq 50; echo '"loop"'; seq 51 100; echo '"loop"'; echo 101; } >in
-    start pype-jq --jobs 2 --dead-letter dead 'if . == "loop" then def f: f; f else . end' <in >out 2>err
-    pid=$PID kills=0
+    run_on in --jobs 2 --dead-letter dead 'if . == "loop" then def f: f; f else . end' >out 2>err
+    kills=0
     while [ $kills -lt 6 ]; do
         wait_for the_workers "$pid"
         # The one that works: it is in no system call.
@@ -288,9 +298,8 @@ none_alive() {
 
 @test "jq --jobs: the program is killed; its workers end with it" {
     mkfifo pipe
-    start pype-jq --jobs 3 '. as $n | if $n == 3 then def f: f; f else . end' <pipe >out
-    pid=$PID
-    exec 5>pipe
+    exec 5<>pipe
+    run_on pipe --jobs 3 '. as $n | if $n == 3 then def f: f; f else . end' >out
     seq 5 >&5
     wait_for lines out 2
     the_workers "$pid"

@@ -83,8 +83,8 @@ void crew_open(struct crew *crew, unsigned count, size_t room, void (*work)(void
 	crew->task_count = 2 * count + 1;
 	heads = whole_pages(crew->task_count * sizeof(*crew->tasks));
 	crew->mapped = heads + crew->task_count * (input + CREW_ANSWERS);
-	crew->memory = mmap(NULL, crew->mapped, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1,
-	                    0);
+	crew->memory =
+		mmap(NULL, crew->mapped, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	if (crew->memory == MAP_FAILED)
 		fail("cannot map memory for workers:");
 	crew->tasks = crew->memory;

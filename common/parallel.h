@@ -56,7 +56,8 @@ struct parallel {
 	int error; /* errno of a read that failed */
 	bool open; /* a line is being answered: */
 	uint64_t at; /* where it is in its task, */
-	uint64_t answers, again; /* how many answers there were, and how many come once more since its worker was killed */
+	uint64_t answers,
+		again; /* how many answers there were, and how many come once more since its worker was killed */
 	struct text parts; /* of an answer that is not whole yet */
 	struct message_limit killed;
 

@@ -180,7 +180,9 @@ bool stage_take(struct stage *stage);
  * does not wait, and gives no line that begins at the position of stage_hold_back or behind it; it also puts away what there is of a line over the limit.
  */
 size_t stage_ahead(struct stage *stage, uint64_t from, const char **bytes);
-bool stage_more(struct stage *stage); /* false: errno; to be said with stage_cannot_read, when what was read before is handled */
+bool stage_more(
+	struct stage
+		*stage); /* false: errno; to be said with stage_cannot_read, when what was read before is handled */
 _Noreturn void stage_cannot_read(struct stage *stage);
 bool stage_has_all(const struct stage *stage);
 bool stage_in_long_line(const struct stage *stage);

@@ -312,9 +312,10 @@ none_alive() {
 
 # killed N: the stage or one of its workers is killed, N times; what arrives is what one process makes of it.
 killed() {
-    local kills=0 pid end=$((SECONDS + 60))
+    local kills=0 pid end=$((SECONDS + 60)) weight=${PYPE_SAN:+30}
+    weight=${weight:-800}
     seq 12000 | sed 's/.*/{"n":&}/' >events
-    echo 'if .n % 50 == 7 then error("no") else . end | {n, m: ([limit(800; repeat(1))] | length)}, {n, m: "two"}' >program.jq
+    echo 'if .n % 50 == 7 then error("no") else . end | {n, m: ([limit('$weight'; repeat(1))] | length)}, {n, m: "two"}' >program.jq
     pype-jq -f program.jq <events 2>/dev/null | pype-csv n m >expected
     stages 'restart: {limit: 1000, min: 1ms, max: 5ms}' <<'END'
 source: pype-replay --speed max --as-recorded events

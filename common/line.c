@@ -128,8 +128,12 @@ enum line_status line_reader_take(struct line_reader *reader, const char **line,
 	int more;
 
 	if (!reader->over) {
+		uint64_t offset = line_reader_position(reader);
+
+		if (reader->barrier > 0 && offset >= reader->barrier)
+			return LINE_WAIT;
 		reader->number++;
-		reader->offset = reader->read - (reader->end - reader->start);
+		reader->offset = offset;
 	}
 	do {
 		from = reader->buffer + reader->searched;
@@ -224,6 +228,18 @@ static ssize_t pull(struct line_reader *reader)
 	return reader->pull ? reader->pull(reader->from, end, room) : read(reader->fd, end, room);
 }
 
+/* What a read(2) has given. */
+static enum line_status take_note(struct line_reader *reader, ssize_t n)
+{
+	if (n < 0)
+		return LINE_ERROR;
+	if (n == 0)
+		reader->ended = true;
+	reader->end += (size_t)n;
+	reader->read += (uint64_t)n;
+	return n == 0 ? LINE_END : LINE_WAIT;
+}
+
 enum line_status line_reader_fill(struct line_reader *reader)
 {
 	ssize_t n;
@@ -238,13 +254,32 @@ enum line_status line_reader_fill(struct line_reader *reader)
 			return stop(reader);
 		n = pull(reader);
 	} while (n < 0 && (errno == EINTR || errno == EAGAIN));
-	if (n < 0)
-		return LINE_ERROR;
-	if (n == 0)
-		reader->ended = true;
-	reader->end += (size_t)n;
-	reader->read += (uint64_t)n;
-	return n == 0 ? LINE_END : LINE_WAIT;
+	return take_note(reader, n);
+}
+
+size_t line_reader_ahead(struct line_reader *reader, uint64_t from, const char **bytes)
+{
+	uint64_t position = line_reader_position(reader);
+
+	while (reader->keeper && !reader->ended && !told_to_stop(reader) && look_at_ring(reader) > 0)
+		;
+	if (reader->over || from < position)
+		return 0;
+	*bytes = reader->buffer + reader->start + (from - position);
+	return (size_t)(reader->read - from);
+}
+
+enum line_status line_reader_more(struct line_reader *reader)
+{
+	ssize_t n;
+
+	if (reader->keeper)
+		return line_reader_look(reader);
+	make_room(reader);
+	n = pull(reader);
+	if (n < 0 && (errno == EINTR || errno == EAGAIN))
+		return LINE_WAIT;
+	return take_note(reader, n);
 }
 
 enum line_status line_reader_look(struct line_reader *reader)

@@ -60,6 +60,7 @@ struct line_reader {
 	uint64_t offset; /* where the current line begins, in bytes since the start */
 	bool newline; /* the current line had one; only the last may lack it */
 	bool stopped; /* told to stop: what lies beyond was not read */
+	uint64_t barrier; /* line_reader_take gives no line that begins there or behind; 0: all */
 
 	/* private */
 	struct keeper *keeper; /* NULL: it reads fd */
@@ -82,6 +83,10 @@ enum line_status line_reader_next(struct line_reader *reader, const char **line,
 enum line_status line_reader_take(struct line_reader *reader, const char **line, size_t *length);
 /* LINE_WAIT: something was read; LINE_END; LINE_ERROR. Waits if there is nothing to read. */
 enum line_status line_reader_fill(struct line_reader *reader);
+/* For those who look ahead: what is there from that offset on, without reading. 0: nothing, or it is within a line over the limit. */
+size_t line_reader_ahead(struct line_reader *reader, uint64_t from, const char **bytes);
+/* As line_reader_fill when there is something to read. Lines that were handed out are not valid any more. */
+enum line_status line_reader_more(struct line_reader *reader);
 /* As line_reader_fill for an event loop: does not wait if a keeper's bell rang for nothing. */
 enum line_status line_reader_look(struct line_reader *reader);
 
@@ -113,7 +118,7 @@ static inline const char *line_find_newline(const char *bytes, size_t length)
 
 /*
  * line_reader_take, quickly, for most lines: the next one if it is there with its newline, is within the limit and begins
- * with this byte. Else false, and nothing is taken.
+ * with this byte. Else false, and nothing is taken. The barrier is not heeded.
  */
 static inline bool line_reader_at_once(struct line_reader *reader, char first, const char **line, size_t *length)
 {

@@ -331,6 +331,16 @@ static bool blank(const char *line, size_t length)
 	return true;
 }
 
+/* Without a byte order mark in front of the input. False: it is empty. */
+static bool trim(const struct stage *stage, uint64_t number, const char **line, size_t *length)
+{
+	if (number == 1 && *length >= 3 && memcmp(*line, "\xef\xbb\xbf", 3) == 0) {
+		*line += 3;
+		*length -= 3;
+	}
+	return stage->blank_lines || !blank(*line, *length);
+}
+
 /* While input comes without a pause: what is handled is given back before the writer has to wait for it. */
 static bool is_time_to_mark(struct stage *stage)
 {
@@ -341,6 +351,16 @@ static bool is_time_to_mark(struct stage *stage)
 		return false;
 	stage->looked = at;
 	return true;
+}
+
+void stage_cannot_read(struct stage *stage)
+{
+	int saved = errno;
+
+	end_long_line(stage);
+	hand_over(stage);
+	errno = saved;
+	fail("cannot read %s:", stage->name ? stage->name : "standard input");
 }
 
 /* Of a stage that keeps a page: the event before is handled. */
@@ -393,20 +413,14 @@ static bool read_event(struct stage *stage,
 			put_away(stage, status, event->line, event->length);
 			continue;
 		case LINE_ERROR:
-			end_long_line(stage);
-			hand_over(stage);
-			fail("cannot read %s:", stage->name ? stage->name : "standard input");
+			stage_cannot_read(stage);
 		case LINE_END:
 			end_long_line(stage);
 			return false;
 		case LINE_WAIT:
 			return false;
 		}
-		if (stage->in.number == 1 && event->length >= 3 && memcmp(event->line, "\xef\xbb\xbf", 3) == 0) {
-			event->line += 3;
-			event->length -= 3;
-		}
-		if (!stage->blank_lines && blank(event->line, event->length)) {
+		if (!trim(stage, stage->in.number, &event->line, &event->length)) {
 			event->number = stage->in.number;
 			event->newline = stage->in.newline;
 			continue;
@@ -497,6 +511,44 @@ bool stage_take(struct stage *stage)
 	return false;
 }
 
+size_t stage_ahead(struct stage *stage, uint64_t from, const char **bytes)
+{
+	return line_reader_ahead(&stage->in, from, bytes);
+}
+
+bool stage_more(struct stage *stage)
+{
+	return line_reader_more(&stage->in) != LINE_ERROR;
+}
+
+bool stage_has_all(const struct stage *stage)
+{
+	return stage->in.ended;
+}
+
+bool stage_in_long_line(const struct stage *stage)
+{
+	return stage->in.over;
+}
+
+bool stage_is_event(const struct stage *stage, uint64_t position, uint64_t number, const char **line, size_t *length)
+{
+	return trim(stage, number, line, length) && position != stage->poison;
+}
+
+bool stage_take_line(struct stage *stage)
+{
+	/* One by one: the short way knows of nothing that is held back. */
+	if (stage->keeper.page)
+		end_event(stage);
+	return read_event(stage, line_reader_take);
+}
+
+void stage_hold_back(struct stage *stage, uint64_t position)
+{
+	stage->in.barrier = position;
+}
+
 /* Who is killed while he waits was not killed by an event. */
 static uint64_t set_handling(struct stage *stage, uint64_t handling)
 {
@@ -534,6 +586,26 @@ bool stage_wait(struct stage *stage, bool input, int64_t until)
 	if (ready < 0)
 		fail("cannot wait for input:");
 	return input && fds[1].revents != 0;
+}
+
+bool stage_wait_beside(struct stage *stage, bool input, int other)
+{
+	struct pollfd fds[3] = {
+		{.fd = input ? stage->keeper.page ? stage->keeper.page->bell : stage->in.fd : -1, .events = POLLIN},
+		{.fd = other, .events = POLLIN},
+		{.fd = signals_stop() ? -1 : signals_fd(), .events = POLLIN},
+	};
+	uint64_t handling;
+
+	if (poll(fds, 3, 0) <= 0) {
+		before_wait(stage);
+		handling = set_handling(stage, PAGE_NOWHERE);
+		while (poll(fds, 3, -1) < 0)
+			if (errno != EINTR)
+				fail("cannot wait for input:");
+		set_handling(stage, handling);
+	}
+	return fds[0].revents != 0;
 }
 
 void stage_write(struct stage *stage, const void *line, size_t length)

@@ -186,6 +186,25 @@ bool stage_take(struct stage *stage);
 void stage_idle(struct stage *stage);
 
 /*
+ * For those who have lines looked at before it is their turn (parallel.h). stage_ahead: what is there from a position on (0: nothing, or
+ * a line over the limit is being put away); stage_more reads more, when stage_wait_beside is true, and the current event is gone
+ * then. stage_has_all: there is no more. stage_is_event: as the stage will see that line when its turn comes; false: it will pass over it. stage_take_line: as stage_next_line, but
+ * does not wait, and gives no line that begins at the position of stage_hold_back or behind it; it also puts away what there is of a line over the limit.
+ */
+size_t stage_ahead(struct stage *stage, uint64_t from, const char **bytes);
+bool stage_more(
+	struct stage
+		*stage); /* false: errno; to be said with stage_cannot_read, when what was read before is handled */
+_Noreturn void stage_cannot_read(struct stage *stage);
+bool stage_has_all(const struct stage *stage);
+bool stage_in_long_line(const struct stage *stage);
+bool stage_is_event(const struct stage *stage, uint64_t position, uint64_t number, const char **line, size_t *length);
+bool stage_take_line(struct stage *stage);
+void stage_hold_back(struct stage *stage, uint64_t position);
+/* Waits for this descriptor, for a first signal to stop, or, if input is true, for input: true then. Flushes if it has to wait. */
+bool stage_wait_beside(struct stage *stage, bool input, int other);
+
+/*
  * For programs with timers: flushes, and waits until a moment (moment_now; INT64_MAX: no such), until told to stop, or, if input
  * is true, until stage_fill should be called: true then.
  */

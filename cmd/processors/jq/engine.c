@@ -9,6 +9,7 @@
 
 #include "cmd/processors/jq/libjq.h"
 #include "cmd/processors/jq/native.h"
+#include "cmd/processors/jq/sequential.h"
 #include "common/memory.h"
 #include "common/message.h"
 #include "common/text.h"
@@ -180,7 +181,8 @@ struct engine *engine_open(const struct engine_program *program, const struct en
 
 	engine->program = program;
 	engine->host = host;
-	engine->relay = (struct engine_host){engine, relay_line, relay_result, relay_bad, relay_number, relay_name};
+	engine->relay =
+		(struct engine_host){engine, relay_line, relay_result, relay_bad, relay_number, relay_name, NULL};
 	engine->verify = is_set("PYPE_JQ_VERIFY", "1");
 	if (may_be_native(engine))
 		engine->is_native = native_init(&engine->native, program, libjq_prints_doubles(), &engine->whole);
@@ -209,7 +211,10 @@ bool engine_next(struct engine *engine)
 	if (reason) {
 		bool verify = engine->verify;
 
-		count(engine, reason);
+		if (host->left)
+			host->left(host->context, reason);
+		else
+			count(engine, reason);
 		engine->verify = false;
 		run_libjq(engine);
 		engine->verify = verify;
@@ -226,10 +231,31 @@ bool engine_next(struct engine *engine)
 	return true;
 }
 
+const char *engine_sequential(const struct engine_program *program)
+{
+	if (program->null_input)
+		return "--null-input";
+	if (program->slurp)
+		return "--slurp";
+	if (has_own_functions())
+		return "~/.jq";
+	return sequential_word(program->text);
+}
+
 bool engine_halted(const struct engine *engine, int *status)
 {
 	*status = STATUS_OK;
 	return engine->libjq && libjq_halted(engine->libjq, status);
+}
+
+void engine_count(struct engine *engine, const char *reason)
+{
+	if (!reason) {
+		engine->native_lines++;
+		return;
+	}
+	engine->native_lines--;
+	count(engine, reason);
 }
 
 void engine_stats(const struct engine *engine)

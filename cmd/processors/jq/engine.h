@@ -69,6 +69,8 @@ struct engine_host {
 	/* The number of the current line (0: none yet) and the name of the file it is from (NULL: none). */
 	uint64_t (*number)(void *context);
 	const char *(*name)(void *context);
+	/* NULL, or called for each line that goes to libjq though others need not, with the reason, which is in static memory: nothing is counted here then. */
+	void (*left)(void *context, const char *reason);
 };
 
 struct engine;
@@ -85,6 +87,14 @@ bool engine_next(struct engine *engine);
 /* True if the program has called halt or halt_error; *status is the exit status it asked for. */
 bool engine_halted(const struct engine *engine, int *status);
 
+/*
+ * NULL, or a word: why the lines cannot be handled each by an engine of its own, in any order. They can if the program gives the same for a line
+ * whatever it did with others, and says nothing but results and errors.
+ */
+const char *engine_sequential(const struct engine_program *program);
+
+/* Counts a line that another engine has run the program on (NULL), and then, if libjq had to do that line, why. */
+void engine_count(struct engine *engine, const char *reason);
 /* Says how many lines went which way, and why (message_info). */
 void engine_stats(const struct engine *engine);
 

@@ -18,6 +18,7 @@
 
 #include "cmd/processors/jq/arguments.h"
 #include "cmd/processors/jq/engine.h"
+#include "cmd/processors/jq/jobs.h"
 
 static const struct option_program program = {
 	.name = "pype-jq",
@@ -37,6 +38,7 @@ struct filter {
 	bool compact; /* always */
 	bool join, unbuffered, exit_status, stats;
 	uint64_t max_slurp;
+	int64_t jobs; /* as asked for */
 
 	char **files; /* still to be read */
 	bool reading; /* standard input, or the first file is open */
@@ -192,6 +194,7 @@ static void parse_options(struct filter *filter, char **argv)
 		OPTION_FLAG('e', "exit-status", &filter->exit_status, "exit with 1 if the last result is false or null, 4 if there is none"),
 		OPTION_FLAG(0, "unbuffered", &filter->unbuffered, "write each result at once"),
 		OPTION_FLAG(0, "stats", &filter->stats, "say at the end how many events needed libjq, and why"),
+		OPTION_NUMBER('P', "jobs", "N", &filter->jobs, "let N processes run the program; 0: one per processor (1)"),
 		OPTION_CALL('f', "from-file", "FILE", arguments_from_file, arguments, "read the program from FILE"),
 		OPTION_LIST('L', "library-path", "DIR", &jq->library, "look for modules in DIR"),
 		OPTION_CALL(0, "arg", "NAME VALUE", arguments_arg, arguments, "set $NAME to the string VALUE"),
@@ -233,10 +236,42 @@ static int finish(struct filter *filter, const struct engine *engine)
 	return filter->exit_status && !has_halted ? (int)filter->last : STATUS_OK;
 }
 
+/* Several processes, an engine each. */
+static void run_jobs(struct filter *filter, struct engine *engine, struct engine_host *host, unsigned count)
+{
+	struct jobs jobs;
+
+	jobs_open(&jobs, count, &filter->stage, engine, host);
+	do
+		if (filter->reading)
+			jobs_run(&jobs);
+	while (next_file(filter));
+	jobs_close(&jobs);
+}
+
+static void run(struct filter *filter, struct engine *engine, struct engine_host *host)
+{
+	const char *why;
+	unsigned jobs = jobs_count(filter->jobs, &filter->program, stage_max_line(&filter->stage), &why);
+
+	stage_open(&filter->stage);
+	if (jobs > 1)
+		run_jobs(filter, engine, host, jobs);
+	else
+		while (engine_next(engine))
+			;
+	if (filter->stats && !message_enabled(1))
+		message_level(1);
+	if (why)
+		message_info("one process has done it all, in spite of --jobs: %s", why);
+	if (filter->stats)
+		engine_stats(engine);
+}
+
 int main(int argc, char **argv)
 {
-	struct filter filter = {.max_slurp = ENGINE_TEXT_MOST, .last = LAST_NONE};
-	const struct engine_host host = {&filter, give_line, take_result, take_bad, line_number, file_name};
+	struct filter filter = {.max_slurp = ENGINE_TEXT_MOST, .last = LAST_NONE, .jobs = 1};
+	struct engine_host host = {&filter, give_line, take_result, take_bad, line_number, file_name, NULL};
 	struct engine *engine;
 	int status;
 
@@ -248,13 +283,7 @@ int main(int argc, char **argv)
 	} else if (option_checking()) {
 		status = STATUS_OK;
 	} else {
-		stage_open(&filter.stage);
-		while (engine_next(engine))
-			;
-		if (filter.stats && !message_enabled(1))
-			message_level(1);
-		if (filter.stats)
-			engine_stats(engine);
+		run(&filter, engine, &host);
 		status = finish(&filter, engine);
 	}
 	if (engine)

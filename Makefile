@@ -141,8 +141,8 @@ fuzz: deps-fuzz ## run each libFuzzer target, and jq programs both ways, for FUZ
 	done
 
 BENCH = $(patsubst test/bench/%.c,$(BUILD)/bench/%,$(wildcard test/bench/*.c))
-bench: all torture-build $(BENCH) ## measure us and the peers side by side (BENCH_MB, BENCH_ROUNDS)
-	@PYPE_BIN=$(abspath $(BIN)) PYPE_BUILD=$(abspath $(BUILD)) test/bench/run
+bench: all torture-build $(BENCH) ## measure us and the peers side by side (WORDS="W3 flow": only some; BENCH_MB)
+	@PYPE_BIN=$(abspath $(BIN)) PYPE_BUILD=$(abspath $(BUILD)) test/bench/run $(WORDS)
 $(BUILD)/bench/%: test/bench/%.c $(BUILD)/libcommon.a
 	@mkdir -p $(@D)
 	$(call say,CC)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $< $(BUILD)/libcommon.a $(LIBS)

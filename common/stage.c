@@ -326,6 +326,13 @@ static bool is_time_to_mark(struct stage *stage)
 	return true;
 }
 
+/* Where the event begins that would be blamed if this process died now. */
+static inline void set_handling(const struct stage *stage, uint64_t handling)
+{
+	if (stage->keeper.page && !stage->files)
+		atomic_store_explicit(&stage->keeper.page->handling, handling, memory_order_relaxed);
+}
+
 /* Of a stage that keeps a page: the event before is handled. */
 static void end_event(struct stage *stage)
 {
@@ -354,8 +361,7 @@ static inline bool begin_event(struct stage *stage)
 		before_wait(stage);
 		return false;
 	}
-	if (stage->keeper.page && !stage->files)
-		atomic_store_explicit(&stage->keeper.page->handling, stage->in.offset, memory_order_relaxed);
+	set_handling(stage, stage->in.offset);
 	return true;
 }
 
@@ -381,8 +387,10 @@ static bool read_event(struct stage *stage,
 			fail("cannot read %s:", stage->name ? stage->name : "standard input");
 		case LINE_END:
 			end_long_line(stage);
+			set_handling(stage, PAGE_NOWHERE);
 			return false;
 		case LINE_WAIT:
+			set_handling(stage, PAGE_NOWHERE);
 			return false;
 		}
 		if (stage->in.number == 1 && event->length >= 3 && memcmp(event->line, "\xef\xbb\xbf", 3) == 0) {
@@ -479,25 +487,17 @@ bool stage_take(struct stage *stage)
 	return false;
 }
 
-/* Who is killed while he waits was not killed by an event. */
-static uint64_t set_handling(struct stage *stage, uint64_t handling)
-{
-	return stage->keeper.page
-	               ? atomic_exchange_explicit(&stage->keeper.page->handling, handling, memory_order_relaxed)
-	               : handling;
-}
-
 bool stage_wait(struct stage *stage, bool input, int64_t until)
 {
 	struct pollfd fds[2] = {
 		{.fd = signals_fd(), .events = POLLIN},
 		{.fd = stage_descriptor(stage), .events = POLLIN},
 	};
-	uint64_t handling;
 	int ready;
 
 	stage_flush(stage);
-	handling = set_handling(stage, PAGE_NOWHERE);
+	/* Who is killed while he waits was not killed by an event. */
+	set_handling(stage, PAGE_NOWHERE);
 	do {
 		int64_t rest = until == INT64_MAX ? 0 : until - moment_now();
 		struct timespec time = {.tv_sec = rest > 0 ? rest / UNIT_S : 0,
@@ -505,7 +505,8 @@ bool stage_wait(struct stage *stage, bool input, int64_t until)
 
 		ready = ppoll(fds, input ? 2 : 1, until == INT64_MAX ? NULL : &time, NULL);
 	} while (ready < 0 && errno == EINTR);
-	set_handling(stage, handling);
+	if (!input)
+		set_handling(stage, stage->in.offset);
 	if (ready < 0)
 		fail("cannot wait for input:");
 	return input && fds[1].revents != 0;

@@ -175,7 +175,7 @@ bool stage_take(struct stage *stage);
 
 /*
  * For programs with timers: flushes, and waits until a moment (moment_now; INT64_MAX: no such), until told to stop, or, if input
- * is true, until stage_fill should be called: true then.
+ * is true, until stage_fill should be called: true then. If it is false, that is in the middle of the current event.
  */
 bool stage_wait(struct stage *stage, bool input, int64_t until);
 

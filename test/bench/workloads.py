@@ -213,7 +213,7 @@ def missed(fact):
 def table(facts):
     if not facts:
         return
-    print("\nHow many times as fast as each; peak memory in MB, of the largest process and of all; the aim, whether it is reached\n")
+    print("\nHow many times as fast as each; peak memory in MB, of the largest process and of all; the aim, reached or not\n")
     print("  %-19s %-10s %6s %7s %7s %7s %7s %6s %6s  %-22s %s" % (
         "workload", "corpus", "MB/s", *PEERS, "peak", "sum", "aim", "reached"))
     for fact in facts:

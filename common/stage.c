@@ -61,6 +61,14 @@ static bool writer_needs_all(const struct stage *stage)
 	return stage->in.read > stage->keeper.mark.in && atomic_load(&in->shared->wanted) == in->size;
 }
 
+/* What a stage holds must not be waited for: by who waits for room in its input ring, or in lock step for each event. */
+static bool is_waited_for(const struct stage *stage, uint64_t held)
+{
+	const struct keeper *keeper = &stage->keeper;
+
+	return keeper_in_lock_step(keeper) || writer_needs_all(stage) || held >= keeper->in.size / 2;
+}
+
 struct stage_place stage_began(const struct stage *stage)
 {
 	return (struct stage_place){stage->in.offset, stage->in.number - 1, stage->events - 1, stage->event_bad};
@@ -81,8 +89,7 @@ bool stage_mark(struct stage *stage, const struct stage_place *from)
 	if (!keeper->page)
 		return true;
 	/* From a place before something that was given back there is nothing to read. */
-	if (from->in < stage_here(stage).in && (from->in < keeper->mark.in || held >= keeper->in.size / 2 ||
-	                                        writer_needs_all(stage) || keeper_in_lock_step(keeper)))
+	if (from->in < stage_here(stage).in && (from->in < keeper->mark.in || is_waited_for(stage, held)))
 		return false;
 	keeper_handled(keeper, from->in, from->lines);
 	keeper->next.events = from->events;
@@ -97,15 +104,16 @@ bool stage_ended(const struct stage *stage)
 	return !stage->keeper.page || (stage->in.ended && !stage->in.stopped);
 }
 
-/* A stage that holds more than its input ring has room for would wait for ever, for what cannot come. */
+/* It would wait for ever, for what cannot come. */
 static void let_go(struct stage *stage)
 {
 	struct keeper *keeper = &stage->keeper;
 
-	if (!keeper->page || !stage->hold || stage->marks ||
-	    (stage->in.read - keeper->mark.in < keeper->in.size / 2 && !writer_needs_all(stage)))
+	if (!keeper->page || !stage->hold || stage->marks || !is_waited_for(stage, stage->in.read - keeper->mark.in))
 		return;
-	if (!stage->let_go)
+	if (!stage->let_go && keeper_in_lock_step(keeper))
+		message_warning("holds what 'protocol: sync' wants to be handled at once: it is lost if it is killed");
+	else if (!stage->let_go)
 		message_warning("holds more of its input than the buffer of %zu bytes: what it holds is lost if it is "
 		                "killed",
 		                keeper->in.size);
@@ -117,11 +125,8 @@ static void let_go(struct stage *stage)
 
 bool stage_crowded(const struct stage *stage)
 {
-	const struct keeper *keeper = &stage->keeper;
-
-	return keeper->page && stage->held &&
-	       (keeper_in_lock_step(keeper) || writer_needs_all(stage) ||
-	        line_reader_position(&stage->in) - stage->held->in >= keeper->in.size / 2);
+	return stage->keeper.page && stage->held &&
+	       is_waited_for(stage, line_reader_position(&stage->in) - stage->held->in);
 }
 
 static void before_wait(void *context)

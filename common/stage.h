@@ -74,7 +74,11 @@ struct stage {
 	struct line_writer out; /* standard output; write with stage_write or line_writer_… and stage_end_line */
 	uint64_t events, bad; /* so far, those of a predecessor included */
 	const char *name; /* of the file it reads; NULL: standard input */
-	bool hold; /* the next event belongs to what the one before began: no mark is made between them */
+	/*
+	 * The next event belongs to what the one before began: no mark is made between them, unless the stage is waited for, by who needs
+	 * room in its input ring or, with protocol: sync, for each event; that is said, once.
+	 */
+	bool hold;
 	/*
 	 * NULL, or where the oldest event begins that it holds: marks reach up to there and no further, though events behind it may
 	 * have gone out, which a successor gets again (handled.h). Borrowed.

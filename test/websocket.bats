@@ -49,10 +49,6 @@ logged() {
     [ "$(grep -c -- "$2" log)" -ge "$1" ]
 }
 
-now_ms() {
-    echo $(($(date +%s%N) / 1000000))
-}
-
 # ---- the protocol ----
 
 conforms() {

@@ -22,7 +22,7 @@ DEPS_FUZZ  = clang python3 jq
 # The modules of common/, bottom to top: a module includes only those before it (test/layers.bats).
 LAYERS = message memory text unit option signals moment clock utf8 json_want json_keys json_span json_leaf json json_shape \
          json_text number decimal fingerprint key_map key_paths ring page keeper line output letter locked_file dead_letter stage \
-         handled source source_loop state_file place backoff zone stamp regex syslog crontab crontab_explain schedule \
+         handled source source_loop state_file place_file backoff zone stamp regex syslog crontab crontab_explain schedule \
          identity spawn crew parallel address percent origin json_token items expression http_settings http_reason http_headers http_meta \
          http_cookies retry_after \
          transfers http aws_sigv4 token_bucket shell_output http_token oauth2 http_auth http_status http_rate http_ask \
@@ -142,8 +142,8 @@ fuzz: deps-fuzz ## run each libFuzzer target, and jq programs both ways, for FUZ
 	done
 
 BENCH = $(patsubst test/bench/%.c,$(BUILD)/bench/%,$(wildcard test/bench/*.c))
-bench: all torture-build $(BENCH) ## measure us and the peers side by side (BENCH_MB, BENCH_ROUNDS)
-	@PYPE_BIN=$(abspath $(BIN)) PYPE_BUILD=$(abspath $(BUILD)) test/bench/run
+bench: all torture-build $(BENCH) ## measure us and the peers side by side (WORDS="W3 flow": only some; BENCH_MB)
+	@PYPE_BIN=$(abspath $(BIN)) PYPE_BUILD=$(abspath $(BUILD)) test/bench/run $(WORDS)
 $(BUILD)/bench/%: test/bench/%.c $(BUILD)/libcommon.a
 	@mkdir -p $(@D)
 	$(call say,CC)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $< $(BUILD)/libcommon.a $(LIBS)

@@ -1,6 +1,15 @@
 #include "common/backoff.h"
 
+#include "common/message.h"
 #include "common/unit.h"
+
+void backoff_check(int64_t min, int64_t max)
+{
+	if (min == 0)
+		die("--retry-min must be longer than 0");
+	if (max < min)
+		die("--retry-max is shorter than --retry-min");
+}
 
 int64_t backoff_failed(struct backoff *backoff, int64_t lasted, uint64_t random)
 {

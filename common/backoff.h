@@ -10,12 +10,26 @@
 
 #include <stdint.h>
 
+#include "common/option.h"
+
 struct backoff {
 	/* the caller's; nanoseconds */
 	int64_t min, max, reset;
 
 	uint64_t failures; /* in a row, so far */
 };
+
+/* The options of a source that keeps a connection: a struct backoff *, and the int64_t * of the most that a server may ask for. */
+/* clang-format off */
+#define BACKOFF_OPTIONS(b, most) \
+	OPTION_DURATION(0, "retry-min", "TIME", &(b)->min, "bound of the first pause after a failure (1s)"), \
+	OPTION_DURATION(0, "retry-max", "TIME", &(b)->max, "longest pause after a failure (60s)"), \
+	OPTION_DURATION(0, "retry-reset", "TIME", &(b)->reset, "a connection that lasted so long is no failure (5s)"), \
+	OPTION_DURATION(0, "retry-after-max", "TIME", most, "longest pause that a server may ask for (1h)")
+/* clang-format on */
+
+/* Ends the program (2) if --retry-min and --retry-max, nanoseconds, cannot be. */
+void backoff_check(int64_t min, int64_t max);
 
 /*
  * One more failure, of what went well for `lasted` before (0: not at all, as when a connection does not come up; reset 0: any

@@ -238,6 +238,15 @@ static bool pipe_has_room(int fd, size_t length)
 	return 2 * (size_t)used + length + 2 * (size_t)SLOT <= (size_t)size;
 }
 
+bool source_is_held_up(struct source *source)
+{
+	size_t length = source->out.whole;
+
+	if (length == 0 || keeper_in_lock_step(&source->keeper))
+		return false;
+	return source->keeper.page ? !keeper_room(&source->keeper, length) : !pipe_has_room(source->out.fd, length);
+}
+
 bool source_room(struct source *source, size_t length)
 {
 	size_t need = source->out.length + length + source->head.length + AROUND;

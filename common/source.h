@@ -93,6 +93,11 @@ void source_bad_piece(struct source *source, const void *bytes, size_t length);
 void source_bad_end(struct source *source);
 
 void source_flush(struct source *source);
+/*
+ * For event loops whose other side wants to hear from them meanwhile: whether source_flush would have to wait for the reader.
+ * Without a runner a pipe that is half full has no room. With protocol: sync it is false, and source_flush waits.
+ */
+bool source_is_held_up(struct source *source);
 
 /*
  * For fresh sources, in an event loop. source_room: an event whose data has `length` bytes can be written without waiting. If

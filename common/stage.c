@@ -61,6 +61,14 @@ static bool writer_needs_all(const struct stage *stage)
 	return stage->in.read > stage->keeper.mark.in && atomic_load(&in->shared->wanted) == in->size;
 }
 
+/* What a stage holds must not be waited for: by who waits for room in its input ring, or in lock step for each event. */
+static bool is_waited_for(const struct stage *stage, uint64_t held)
+{
+	const struct keeper *keeper = &stage->keeper;
+
+	return keeper_in_lock_step(keeper) || writer_needs_all(stage) || held >= keeper->in.size / 2;
+}
+
 struct stage_place stage_began(const struct stage *stage)
 {
 	return (struct stage_place){stage->in.offset, stage->in.number - 1, stage->events - 1, stage->event_bad};
@@ -81,8 +89,7 @@ bool stage_mark(struct stage *stage, const struct stage_place *from)
 	if (!keeper->page)
 		return true;
 	/* From a place before something that was given back there is nothing to read. */
-	if (from->in < stage_here(stage).in && (from->in < keeper->mark.in || held >= keeper->in.size / 2 ||
-	                                        writer_needs_all(stage) || keeper_in_lock_step(keeper)))
+	if (from->in < stage_here(stage).in && (from->in < keeper->mark.in || is_waited_for(stage, held)))
 		return false;
 	keeper_handled(keeper, from->in, from->lines);
 	keeper->next.events = from->events;
@@ -97,15 +104,16 @@ bool stage_ended(const struct stage *stage)
 	return !stage->keeper.page || (stage->in.ended && !stage->in.stopped);
 }
 
-/* A stage that holds more than its input ring has room for would wait for ever, for what cannot come. */
+/* It would wait for ever, for what cannot come. */
 static void let_go(struct stage *stage)
 {
 	struct keeper *keeper = &stage->keeper;
 
-	if (!keeper->page || !stage->hold || stage->marks ||
-	    (stage->in.read - keeper->mark.in < keeper->in.size / 2 && !writer_needs_all(stage)))
+	if (!keeper->page || !stage->hold || stage->marks || !is_waited_for(stage, stage->in.read - keeper->mark.in))
 		return;
-	if (!stage->let_go)
+	if (!stage->let_go && keeper_in_lock_step(keeper))
+		message_warning("holds what 'protocol: sync' wants to be handled at once: it is lost if it is killed");
+	else if (!stage->let_go)
 		message_warning("holds more of its input than the buffer of %zu bytes: what it holds is lost if it is "
 		                "killed",
 		                keeper->in.size);
@@ -117,11 +125,8 @@ static void let_go(struct stage *stage)
 
 bool stage_crowded(const struct stage *stage)
 {
-	const struct keeper *keeper = &stage->keeper;
-
-	return keeper->page && stage->held &&
-	       (keeper_in_lock_step(keeper) || writer_needs_all(stage) ||
-	        line_reader_position(&stage->in) - stage->held->in >= keeper->in.size / 2);
+	return stage->keeper.page && stage->held &&
+	       is_waited_for(stage, line_reader_position(&stage->in) - stage->held->in);
 }
 
 static void before_wait(void *context)
@@ -363,6 +368,13 @@ void stage_cannot_read(struct stage *stage)
 	fail("cannot read %s:", stage->name ? stage->name : "standard input");
 }
 
+/* Where the event begins that would be blamed if this process died now. */
+static inline void set_handling(const struct stage *stage, uint64_t handling)
+{
+	if (stage->keeper.page && !stage->files)
+		atomic_store_explicit(&stage->keeper.page->handling, handling, memory_order_relaxed);
+}
+
 /* Of a stage that keeps a page: the event before is handled. */
 static void end_event(struct stage *stage)
 {
@@ -391,8 +403,7 @@ static inline bool begin_event(struct stage *stage)
 		before_wait(stage);
 		return false;
 	}
-	if (stage->keeper.page && !stage->files)
-		atomic_store_explicit(&stage->keeper.page->handling, stage->in.offset, memory_order_relaxed);
+	set_handling(stage, stage->in.offset);
 	return true;
 }
 
@@ -416,8 +427,10 @@ static bool read_event(struct stage *stage,
 			stage_cannot_read(stage);
 		case LINE_END:
 			end_long_line(stage);
+			set_handling(stage, PAGE_NOWHERE);
 			return false;
 		case LINE_WAIT:
+			set_handling(stage, PAGE_NOWHERE);
 			return false;
 		}
 		if (!trim(stage, stage->in.number, &event->line, &event->length)) {
@@ -549,14 +562,6 @@ void stage_hold_back(struct stage *stage, uint64_t position)
 	stage->in.barrier = position;
 }
 
-/* Who is killed while he waits was not killed by an event. */
-static uint64_t set_handling(struct stage *stage, uint64_t handling)
-{
-	return stage->keeper.page
-	               ? atomic_exchange_explicit(&stage->keeper.page->handling, handling, memory_order_relaxed)
-	               : handling;
-}
-
 void stage_idle(struct stage *stage)
 {
 	set_boundary(stage);
@@ -570,11 +575,11 @@ bool stage_wait(struct stage *stage, bool input, int64_t until)
 		{.fd = signals_fd(), .events = POLLIN},
 		{.fd = stage_descriptor(stage), .events = POLLIN},
 	};
-	uint64_t handling;
 	int ready;
 
 	stage_flush(stage);
-	handling = set_handling(stage, PAGE_NOWHERE);
+	/* Who is killed while he waits was not killed by an event. */
+	set_handling(stage, PAGE_NOWHERE);
 	do {
 		int64_t rest = until == INT64_MAX ? 0 : until - moment_now();
 		struct timespec time = {.tv_sec = rest > 0 ? rest / UNIT_S : 0,
@@ -582,7 +587,8 @@ bool stage_wait(struct stage *stage, bool input, int64_t until)
 
 		ready = ppoll(fds, input ? 2 : 1, until == INT64_MAX ? NULL : &time, NULL);
 	} while (ready < 0 && errno == EINTR);
-	set_handling(stage, handling);
+	if (!input)
+		set_handling(stage, stage->in.offset);
 	if (ready < 0)
 		fail("cannot wait for input:");
 	return input && fds[1].revents != 0;
@@ -595,15 +601,13 @@ bool stage_wait_beside(struct stage *stage, bool input, int other)
 		{.fd = other, .events = POLLIN},
 		{.fd = signals_stop() ? -1 : signals_fd(), .events = POLLIN},
 	};
-	uint64_t handling;
 
 	if (poll(fds, 3, 0) <= 0) {
 		before_wait(stage);
-		handling = set_handling(stage, PAGE_NOWHERE);
+		set_handling(stage, PAGE_NOWHERE);
 		while (poll(fds, 3, -1) < 0)
 			if (errno != EINTR)
 				fail("cannot wait for input:");
-		set_handling(stage, handling);
 	}
 	return fds[0].revents != 0;
 }

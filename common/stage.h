@@ -74,7 +74,11 @@ struct stage {
 	struct line_writer out; /* standard output; write with stage_write or line_writer_… and stage_end_line */
 	uint64_t events, bad; /* so far, those of a predecessor included */
 	const char *name; /* of the file it reads; NULL: standard input */
-	bool hold; /* the next event belongs to what the one before began: no mark is made between them */
+	/*
+	 * The next event belongs to what the one before began: no mark is made between them, unless the stage is waited for, by who needs
+	 * room in its input ring or, with protocol: sync, for each event; that is said, once.
+	 */
+	bool hold;
 	/*
 	 * Before a line that is bad is put away, which begins at `line`: what it holds is to be handled, and held set to `line`; or
 	 * NULL. For stages with stage_bad_held: dead letters must come in the order of the input, since a successor takes back those
@@ -206,7 +210,7 @@ bool stage_wait_beside(struct stage *stage, bool input, int other);
 
 /*
  * For programs with timers: flushes, and waits until a moment (moment_now; INT64_MAX: no such), until told to stop, or, if input
- * is true, until stage_fill should be called: true then.
+ * is true, until stage_fill should be called: true then. If it is false, that is in the middle of the current event.
  */
 bool stage_wait(struct stage *stage, bool input, int64_t until);
 

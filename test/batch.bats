@@ -17,13 +17,6 @@ contents() {
     $batch "$@" | pype-jq -r '[.data[].n] | join(",")' | tr '\n' ' '
 }
 
-# stream COMMAND…: starts it; descriptor 5 is the other end of its standard input, its output is in ./out.
-stream() {
-    [ -p in ] || mkfifo in
-    exec 5<>in
-    start bash -c 'exec "$@" <in' - "$@" >out 5>&-
-}
-
 @test "--count, and the rest at the end" {
     [ "$(numbers 1 7 | contents --count 3)" = "1,2,3 4,5,6 7 " ]
     [ "$(numbers 1 6 | contents -n 3)" = "1,2,3 4,5,6 " ]
@@ -103,7 +96,7 @@ stream() {
 }
 
 @test "--time: a batch goes out when it has waited long enough" {
-    stream $batch --time 300ms
+    stream $batch --time 300ms >out
     numbers 1 2 >&5
     wait_for lines out 1
     [ "$(pype-jq -c '[.data[].n]' out)" = '[1,2]' ]
@@ -129,7 +122,7 @@ stream() {
 @test "SIGTERM: what was read goes out" {
     for signal in TERM INT HUP; do
         # A job in the background ignores SIGINT, unless it is set to the default again.
-        stream env --default-signal=INT $batch -n 3
+        stream env --default-signal=INT $batch -n 3 >out
         numbers 1 5 >&5
         wait_for lines out 1
         kill -$signal "$PID"

@@ -12,18 +12,6 @@ is() {
     cmp "$1" <(printf '%b' "$2")
 }
 
-# start_on FILE COMMAND…: starts it with FILE as standard input; in the background it has none, unless it opens it itself.
-start_on() {
-    start bash -c 'exec "$@" <"$0"' "$@"
-}
-
-# stream COMMAND…: starts it; descriptor 5 is the other end of its standard input.
-stream() {
-    [ -p in ] || mkfifo in
-    exec 5<>in
-    start_on in "$@" 5>&-
-}
-
 # hang_up: closes that; the command ends, with 0.
 hang_up() {
     exec 5>&-

@@ -18,11 +18,6 @@ times() {
     $dedupe "$@" | pype-jq .time | tr '\n' ' '
 }
 
-# start_on FILE COMMAND…: starts it with FILE as standard input.
-start_on() {
-    start bash -c 'exec "$@" <"$0"' "$@"
-}
-
 # numbered COUNT KEYS: events with a key that comes again by chance, low ones often, and a value that changes now and then.
 numbered() {
     awk -v count="$1" -v keys="$2" 'BEGIN {

@@ -31,6 +31,19 @@ start() {
     echo "$PID" >>"$BATS_TEST_TMPDIR/.started"
 }
 
+# start_on FILE COMMAND…: starts it with FILE as standard input; in the background it has none, unless it opens it itself.
+start_on() {
+    # shellcheck disable=SC2016
+    start bash -c 'exec "$@" <"$0"' "$@"
+}
+
+# stream COMMAND…: starts it; descriptor 5 is the other end of its standard input.
+stream() {
+    [ -p in ] || mkfifo in
+    exec 5<>in
+    start_on in "$@" 5>&-
+}
+
 stop_all() {
     local pid
     [ -f "$BATS_TEST_TMPDIR/.started" ] || return 0
@@ -72,6 +85,23 @@ wait_for() {
         }
         sleep 0.02
     done
+}
+
+# between A B NUMBER…
+between() {
+    local a=$1 b=$2 n
+    shift 2
+    [ $# -gt 0 ]
+    for n; do
+        if [ "$n" -lt "$a" ] || [ "$n" -gt "$b" ]; then
+            echo "$n is not in $a-$b ($*)"
+            return 1
+        fi
+    done
+}
+
+now_ms() {
+    echo $(($(date +%s%N) / 1000000))
 }
 
 # lines FILE N: the file has at least N lines.

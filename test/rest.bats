@@ -86,23 +86,6 @@ asked() {
     [ "$(grep -c -- "${2:-}" nginx/asked)" -ge "$1" ]
 }
 
-# between A B NUMBER…
-between() {
-    local a=$1 b=$2 n
-    shift 2
-    [ $# -gt 0 ]
-    for n; do
-        if [ "$n" -lt "$a" ] || [ "$n" -gt "$b" ]; then
-            echo "$n is not in $a-$b ($*)"
-            return 1
-        fi
-    done
-}
-
-now_ms() {
-    echo $(($(date +%s%N) / 1000000))
-}
-
 # ---- events ----
 
 @test "an answer becomes an event in one line, its time is the Date of the answer" {

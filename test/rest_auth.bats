@@ -52,23 +52,6 @@ count() {
     grep -cE -- "$1" log || true
 }
 
-# between A B NUMBER…
-between() {
-    local a=$1 b=$2 n
-    shift 2
-    [ $# -gt 0 ]
-    for n; do
-        if [ "$n" -lt "$a" ] || [ "$n" -gt "$b" ]; then
-            echo "$n is not in $a-$b ($*)"
-            return 1
-        fi
-    done
-}
-
-now_ms() {
-    echo $(($(date +%s%N) / 1000000))
-}
-
 # ---- connections ----
 
 @test "--digest" {

@@ -122,6 +122,26 @@ END
     cmp flow.out <(seq 0 100 999)
 }
 
+@test "pype-jq -n and -s, which need all of the input, do not hold up the flow: they say what it costs, once" {
+    local program
+    for program in "-n '[inputs.time] | add'" "-s 'map(.time) | add'" "'.time + ([inputs.time] | add)'"; do
+        flow <<END
+protocol: sync
+pipelines:
+  p:
+    stages:
+      source: {run: numbers --to 1000, ack: page}
+      all: {run: "pype-jq $program", from: source}
+END
+        run_flow
+        flow_ends 20
+        [ "$status" -eq 0 ]
+        [ "$(cat flow.out)" = 499500 ]
+        [ "$(grep -c 'p.all: warning: holds what .protocol: sync. wants to be handled at once' flow.err)" = 1 ]
+        rm -rf .pype flow.err
+    done
+}
+
 @test "it stops at once when it is told to" {
     flow <<'END'
 protocol: sync

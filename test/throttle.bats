@@ -18,18 +18,6 @@ passes() {
     $throttle "$@" | pype-jq .n | tr '\n' ' '
 }
 
-# start_on FILE COMMAND…: starts it with FILE as standard input.
-start_on() {
-    start bash -c 'exec "$@" <"$0"' "$@"
-}
-
-# stream COMMAND…: starts it; descriptor 5 is the other end of its standard input, its output is in ./out.
-stream() {
-    [ -p in ] || mkfifo in
-    exec 5<>in
-    start_on in "$@" >out 5>&-
-}
-
 # milliseconds COMMAND…: how long it takes.
 milliseconds() {
     local from
@@ -111,7 +99,7 @@ milliseconds() {
 
 @test "--every by the clock" {
     [ "$(at 1 2 3 | passes --every 1h)" = "1 " ]
-    stream $throttle --every 200ms --keep last
+    stream $throttle --every 200ms --keep last >out
     at 1 2 3 >&5
     wait_for has out '"n":3'
     [ "$(wc -l <out)" = 1 ]
@@ -122,7 +110,7 @@ milliseconds() {
 }
 
 @test "--debounce by the clock: an event passes after quiet" {
-    stream $throttle --debounce 300ms
+    stream $throttle --debounce 300ms >out
     for _ in 1 2 3 4 5; do
         at 1 2 3 >&5
         sleep 0.02
@@ -139,7 +127,7 @@ milliseconds() {
     [ "$(at 1 2 3 | passes --every 1h --keep last)" = "3 " ]
     for signal in TERM INT HUP; do
         # A job in the background ignores SIGINT, unless it is set to the default again.
-        stream env --default-signal=INT $throttle --debounce 1h -v 2>err
+        stream env --default-signal=INT $throttle --debounce 1h -v 2>err >out
         at 1 2 >&5
         # It has read them.
         wait_for empty_pipe
@@ -159,8 +147,8 @@ sys.exit(struct.unpack("i", fcntl.ioctl(5, termios.FIONREAD, b"0000"))[0] != 0)'
 }
 
 @test "SIGTERM: what was read and waits for its rate goes out at once" {
-    stream $throttle --rate 1/1h
-    # In one write: while it waits it reads no more.
+    stream $throttle --rate 1/1h >out
+    # In one piece: while the second waits, nothing is read.
     echo "$(at 1 2 3)" >&5
     wait_for has out '"n":1'
     wait_for empty_pipe

@@ -49,10 +49,6 @@ logged() {
     [ "$(grep -c -- "$2" log)" -ge "$1" ]
 }
 
-now_ms() {
-    echo $(($(date +%s%N) / 1000000))
-}
-
 # ---- the protocol ----
 
 conforms() {
@@ -631,6 +627,25 @@ stands_still() {
     jq -c 'select(.event == "message").data.i' <&8 >got
     seq 0 99999 | cmp - got
     exec 8<&-
+}
+
+@test "the same under a runner, where rings are between them" {
+    server_up
+    printf '%s\n' '#!/bin/sh' 'while [ ! -e go ]; do sleep 0.05; done' 'exec cat' >late
+    chmod +x late
+    stages 'delivery: exact' <<END
+source: pype-websocket --count 50000 "$URL/numbers?n=50000&pad=200"
+late: {run: ./late, from: source}
+END
+    run_flow
+    wait_for has log '"open":1'
+    wait_for -20 has log '"pong":true'
+    touch go
+    flow_ends 30
+    [ "$status" = 0 ]
+    [ ! -s flow.err ]
+    jq -c 'select(.event == "message").data.i' flow.out >got
+    seq 0 49999 | cmp - got
 }
 
 @test "the reader has gone: it ends with 0, without a word" {

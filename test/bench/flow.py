@@ -250,7 +250,7 @@ ROWS = (throughput, durable, lock_step, first, successor, many, memory)
 def flow(corpora, words):
     """All rows, or those with one of the words in their name, or that of this module."""
     os.environ["PATH"] = "%s/torture:%s:%s" % (measuring.BUILD, TOOLS, os.environ["PATH"])
-    directory = os.path.dirname(corpora["small"])
+    directory = corpora.directory
     for row in ROWS:
         if not words or any(word in ("flow", row.__name__) for word in words):
             row(directory, corpora)

@@ -19,7 +19,7 @@
 
 #include "common/clock.h"
 #include "common/message.h"
-#include "common/place.h"
+#include "common/place_file.h"
 #include "common/schedule.h"
 #include "common/source.h"
 #include "common/text.h"

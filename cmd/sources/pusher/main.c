@@ -33,10 +33,7 @@ static void check_limits(struct pusher *pusher)
 		die("--once and --max-failures exclude each other");
 	if (pusher->max_failures == UNSET)
 		pusher->max_failures = FAILURES;
-	if (pusher->backoff.min == 0)
-		die("--retry-min must be longer than 0");
-	if (pusher->backoff.max < pusher->backoff.min)
-		die("--retry-max is shorter than --retry-min");
+	backoff_check(pusher->backoff.min, pusher->backoff.max);
 	if (pusher->ping == 0 || pusher->ping_timeout == 0)
 		die("--ping and --ping-timeout must be longer than 0");
 	if (pusher->request.max_message == UINT64_MAX)
@@ -234,13 +231,7 @@ int main(int argc, char **argv)
 		OPTION_DURATION(0, "ping-timeout", "TIME", &pusher.ping_timeout, "it has to answer within TIME (30s)"),
 		OPTION_NUMBER(0, "max-failures", "N", &pusher.max_failures,
 	                      "give up after N failures in a row (10), 0: never"),
-		OPTION_DURATION(0, "retry-min", "TIME", &pusher.backoff.min,
-	                        "bound of the first pause after a failure (1s)"),
-		OPTION_DURATION(0, "retry-max", "TIME", &pusher.backoff.max, "longest pause after a failure (60s)"),
-		OPTION_DURATION(0, "retry-reset", "TIME", &pusher.backoff.reset,
-	                        "a connection that lasted so long is no failure (5s)"),
-		OPTION_DURATION(0, "retry-after-max", "TIME", &pusher.retry_after_max,
-	                        "longest pause that a server may ask for (1h)"),
+		BACKOFF_OPTIONS(&pusher.backoff, &pusher.retry_after_max),
 		OPTION_SIZE(0, "max-message", "SIZE", &pusher.request.max_message,
 	                    "limit for a message (as --max-line)"),
 		OPTION_STRING(0, "origin", "URL", &pusher.origin, "send this Origin"),

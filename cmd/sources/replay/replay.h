@@ -12,7 +12,7 @@
 #include <stdint.h>
 
 #include "common/clock.h"
-#include "common/place.h"
+#include "common/place_file.h"
 #include "common/stage.h"
 #include "common/stamp.h"
 

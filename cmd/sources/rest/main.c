@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "cmd/sources/rest/rest.h"
+#include "common/backoff.h"
 #include "common/json.h"
 #include "common/json_text.h"
 #include "common/memory.h"
@@ -48,10 +49,7 @@ static void check_times(struct rest *rest)
 {
 	if (rest->every == 0)
 		die("--every must be longer than 0");
-	if (rest->retry_min == 0)
-		die("--retry-min must be longer than 0");
-	if (rest->retry_max < rest->retry_min)
-		die("--retry-max is shorter than --retry-min");
+	backoff_check(rest->retry_min, rest->retry_max);
 }
 
 static void compile_schedule(struct rest *rest)

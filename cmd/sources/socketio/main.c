@@ -210,10 +210,7 @@ static void check(struct socketio *socketio)
 		die("--once and --max-failures exclude each other");
 	if (socketio->max_failures == UNSET)
 		socketio->max_failures = FAILURES;
-	if (socketio->backoff.min == 0)
-		die("--retry-min must be longer than 0");
-	if (socketio->backoff.max < socketio->backoff.min)
-		die("--retry-max is shorter than --retry-min");
+	backoff_check(socketio->backoff.min, socketio->backoff.max);
 	if (socketio->name && !is_word(socketio->name))
 		die("--name takes letters, digits, '_' and '-', not '%s'", socketio->name);
 	if (socketio->max_message == 0)

@@ -32,10 +32,7 @@ static void check_limits(struct sse *sse)
 		die("--once and --max-failures exclude each other");
 	if (sse->max_failures == UNSET)
 		sse->max_failures = FAILURES;
-	if (sse->backoff.min == 0)
-		die("--retry-min must be longer than 0");
-	if (sse->backoff.max < sse->backoff.min)
-		die("--retry-max is shorter than --retry-min");
+	backoff_check(sse->backoff.min, sse->backoff.max);
 	if (sse->max_message == UINT64_MAX)
 		sse->max_message = sse->source.max_line;
 	if (sse->max_message == 0 || sse->max_message > sse->source.max_line)
@@ -134,13 +131,7 @@ int main(int argc, char **argv)
 	                        "connect anew if nothing comes for TIME, not even a comment"),
 		OPTION_NUMBER(0, "max-failures", "N", &sse.max_failures,
 	                      "give up after N failures in a row (10), 0: never"),
-		OPTION_DURATION(0, "retry-min", "TIME", &sse.backoff.min,
-	                        "bound of the first pause after a failure (1s)"),
-		OPTION_DURATION(0, "retry-max", "TIME", &sse.backoff.max, "longest pause after a failure (60s)"),
-		OPTION_DURATION(0, "retry-reset", "TIME", &sse.backoff.reset,
-	                        "a connection that lasted so long is no failure (5s)"),
-		OPTION_DURATION(0, "retry-after-max", "TIME", &sse.retry_after_max,
-	                        "longest pause that a server may ask for (1h)"),
+		BACKOFF_OPTIONS(&sse.backoff, &sse.retry_after_max),
 		OPTION_STRING(0, "retry-status", "LIST", &sse.retry_status,
 	                      "the only statuses that are tried again (408,425,429,500-599)"),
 		OPTION_SIZE(0, "max-message", "SIZE", &sse.max_message, "limit for an event's data (as --max-line)"),

@@ -2,11 +2,8 @@
  * When to connect, and again. A connection that lasted for --retry-reset was good; one that did not, or did not come up, is a
  * failure. What happens is told as events: connected, each message, disconnected.
  */
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
-#include <unistd.h>
 
 #include "cmd/sources/websocket/tool.h"
 #include "common/json_text.h"
@@ -83,42 +80,33 @@ static void tell_disconnected(struct tool *tool, const struct websocket_end *end
 /* ---- back-pressure ---- */
 
 /*
- * True: nobody reads what was written so far, and more might have to wait. A pipe that is half full has room for what is written
- * in a turn of the loop; poll says only that there is some. Rings (under a runner) cannot be asked.
+ * While standard output takes nothing, no message is read, but the loop goes on, so that the server still hears from us. True: it
+ * is so.
  */
-static bool would_wait(const struct tool *tool)
+static bool hold_if_stuck(struct tool *tool)
 {
-	int used = 0, size;
-
-	if (tool->source.out.whole == 0 || tool->source.keeper.page)
+	if (!source_is_held_up(&tool->source))
 		return false;
-	size = fcntl(STDOUT_FILENO, F_GETPIPE_SZ);
-	if (size <= 0 || ioctl(STDOUT_FILENO, FIONREAD, &used) < 0 || used == 0)
-		return false;
-	return (size_t)used + tool->source.out.whole > (size_t)size / 2;
+	if (tool->open && !tool->held && !tool->ending) {
+		websocket_pause(tool->socket, true);
+		tool->held = true;
+	}
+	return tool->held;
 }
 
-/*
- * Before the loop waits. While standard output takes nothing, no message is read, but the loop goes on, so that the server still
- * hears from us.
- */
+/* Before the loop waits. */
 static void before_wait(struct ev_loop *loop, struct ev_prepare *prepare, int events)
 {
 	struct tool *tool = prepare->data;
 
 	(void)loop;
 	(void)events;
-	if (would_wait(tool)) {
-		if (tool->open && !tool->held && !tool->ending) {
-			websocket_pause(tool->socket, true);
-			tool->held = true;
-		}
-		if (tool->held && !ev_is_active(&tool->timer)) {
+	if (hold_if_stuck(tool)) {
+		if (!ev_is_active(&tool->timer)) {
 			tool->glance = tool->glance < most / 2 ? 2 * tool->glance : most;
 			source_loop_after(&tool->loop, &tool->timer, tool->glance);
 		}
-		if (tool->held)
-			return;
+		return;
 	}
 	tool->glance = least;
 	source_flush(&tool->source);
@@ -289,6 +277,9 @@ static void message(void *context, bool text, const char *bytes, size_t length)
 	script_message(tool, &content);
 	if (tool->count > 0 && tool->place.messages >= tool->count)
 		link_finish(tool, STATUS_OK);
+	/* The next event would wait for room in a ring. */
+	if (source_keeps(source))
+		hold_if_stuck(tool);
 }
 
 static void drained(void *context)

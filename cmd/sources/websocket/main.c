@@ -84,10 +84,7 @@ static bool is_token(const char *string)
 
 static void check_times(struct tool *tool)
 {
-	if (tool->backoff.min == 0)
-		die("--retry-min must be longer than 0");
-	if (tool->backoff.max < tool->backoff.min)
-		die("--retry-max is shorter than --retry-min");
+	backoff_check(tool->backoff.min, tool->backoff.max);
 	if (tool->expect_timeout == 0)
 		die("--expect-timeout must be longer than 0");
 	if (tool->heartbeat_every != UNSET && !tool->heartbeat_send)
@@ -252,13 +249,7 @@ int main(int argc, char **argv)
 		OPTION_NUMBER('n', "count", "N", &tool.count, "end after N messages"),
 		OPTION_NUMBER(0, "max-failures", "N", &tool.max_failures,
 	                      "give up after N failures in a row (10), 0: never"),
-		OPTION_DURATION(0, "retry-min", "TIME", &tool.backoff.min,
-	                        "bound of the first pause after a failure (1s)"),
-		OPTION_DURATION(0, "retry-max", "TIME", &tool.backoff.max, "longest pause after a failure (60s)"),
-		OPTION_DURATION(0, "retry-reset", "TIME", &tool.backoff.reset,
-	                        "a connection that lasted so long is no failure (5s)"),
-		OPTION_DURATION(0, "retry-after-max", "TIME", &tool.retry_after_max,
-	                        "longest pause that a server may ask for (1h)"),
+		BACKOFF_OPTIONS(&tool.backoff, &tool.retry_after_max),
 		OPTION_STRING(0, "fatal-codes", "LIST", &tool.fatal,
 	                      "close codes and HTTP statuses that end it, with 2"),
 		OPTION_CHOICE(0, "format", "auto|json|text", &tool.format, "what messages are taken for (auto)"),

@@ -1,4 +1,4 @@
-#include "common/place.h"
+#include "common/place_file.h"
 
 #include <errno.h>
 #include <inttypes.h>

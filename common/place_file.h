@@ -1,12 +1,12 @@
 /*
- * place: where a source is, as a handful of whole numbers with names, and the state file (--state) that keeps them between two runs.
+ * place_file: where a source is, as a handful of whole numbers with names, and the state file (--state) that keeps them between two runs.
  *
  * What the numbers are is the source's: a struct of nothing but int64_t, which is also its cursor under a runner. The file holds
  * them as a JSON object in one line, for people to read. It is saved at most once a second in a busy stream, and before each
  * longer pause: who is killed goes on from at most a second before.
  */
-#ifndef PYPE_PLACE_H
-#define PYPE_PLACE_H
+#ifndef PYPE_PLACE_FILE_H
+#define PYPE_PLACE_FILE_H
 
 #include <stdbool.h>
 #include <stddef.h>

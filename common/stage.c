@@ -273,6 +273,20 @@ void stage_bad(struct stage *stage, const char *format, ...)
 	text_free(&reason);
 }
 
+void stage_bad_held(struct stage *stage, const struct stage_place *place, const char *line, size_t length,
+                    const char *reason)
+{
+	kept(stage, dead_letters_add(&stage->letters, reason, place->lines + 1,
+	                             stage->keeper.page ? place->in : PAGE_NOWHERE, line, length));
+	bad(stage, place->lines + 1, reason);
+}
+
+static void before_bad(struct stage *stage, struct stage_place place)
+{
+	if (stage->before_bad)
+		stage->before_bad(stage, &place);
+}
+
 static const char *too_long(const struct stage *stage, char *reason, size_t room)
 {
 	char size[UNIT_TEXT_MAX];
@@ -297,9 +311,12 @@ static void put_away(struct stage *stage, enum line_status status, const char *p
 {
 	char reason[100];
 
-	if (!stage->in_long_line)
+	if (!stage->in_long_line) {
+		before_bad(stage,
+		           (struct stage_place){stage->in.offset, stage->in.number - 1, stage->events, stage->bad});
 		kept(stage, dead_letters_begin(&stage->letters, too_long(stage, reason, sizeof(reason)),
 		                               stage->in.number, position(stage)));
+	}
 	stage->in_long_line = true;
 	kept(stage, dead_letters_piece(&stage->letters, piece, length));
 	if (status == LINE_TAIL)
@@ -422,6 +439,7 @@ static __attribute__((cold)) bool refuse(struct stage *stage, bool valid)
 {
 	const struct json_result *json = &stage->event.json;
 
+	before_bad(stage, stage_began(stage));
 	if (valid)
 		stage_bad(stage, "not a JSON object");
 	else
@@ -487,6 +505,13 @@ static uint64_t set_handling(struct stage *stage, uint64_t handling)
 	               : handling;
 }
 
+void stage_idle(struct stage *stage)
+{
+	set_boundary(stage);
+	stage_flush(stage);
+	set_handling(stage, PAGE_NOWHERE);
+}
+
 bool stage_wait(struct stage *stage, bool input, int64_t until)
 {
 	struct pollfd fds[2] = {
@@ -541,6 +566,36 @@ void stage_end_handled(struct stage *stage)
 	output_check(line_writer_end_whole(&stage->out));
 	if (!fits(stage, 0))
 		stage_flush(stage);
+}
+
+bool stage_can_write(struct stage *stage, size_t length)
+{
+	struct keeper *keeper = &stage->keeper;
+
+	if (fits(stage, length))
+		return true;
+	stage_flush(stage);
+	/* Its readers may hold as much. */
+	if (length > keeper->out.size / 2)
+		return false;
+	while (length > ring_room(&keeper->out) && !ring_deserted(&keeper->out))
+		if (!keeper_room(keeper, length))
+			keeper_wait(keeper, -1);
+	/* It may have been rung for the input, too. */
+	bell_ring(keeper->page->bell);
+	return true;
+}
+
+void stage_handled(struct stage *stage)
+{
+	/* Written anew, the event has become fewer lines than those that are out. */
+	stage->keeper.skip = 0;
+	set_boundary(stage);
+}
+
+bool stage_goes_on(const struct stage *stage)
+{
+	return stage->keeper.page && stage->keeper.skip > 0;
 }
 
 void stage_flush(struct stage *stage)

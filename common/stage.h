@@ -76,6 +76,12 @@ struct stage {
 	const char *name; /* of the file it reads; NULL: standard input */
 	bool hold; /* the next event belongs to what the one before began: no mark is made between them */
 	/*
+	 * Before a line that is bad is put away, which begins at `line`: what it holds is to be handled, and held set to `line`; or
+	 * NULL. For stages with stage_bad_held: dead letters must come in the order of the input, since a successor takes back those
+	 * behind its mark (dead_letter.h).
+	 */
+	void (*before_bad)(struct stage *, const struct stage_place *line);
+	/*
 	 * NULL, or where the oldest event begins that it holds: marks reach up to there and no further, though events behind it may
 	 * have gone out, which a successor gets again (handled.h). Borrowed.
 	 */
@@ -174,6 +180,12 @@ bool stage_fill(struct stage *stage);
 bool stage_take(struct stage *stage);
 
 /*
+ * For event loops that wait for other things, too: before each wait. What is handled is flushed and marked, and who is killed then
+ * was not killed by an event.
+ */
+void stage_idle(struct stage *stage);
+
+/*
  * For programs with timers: flushes, and waits until a moment (moment_now; INT64_MAX: no such), until told to stop, or, if input
  * is true, until stage_fill should be called: true then.
  */
@@ -202,6 +214,12 @@ void stage_rescan(struct stage *stage);
 
 /* The current event cannot be handled; the text says why. Returns unless --on-error=fail. */
 void stage_bad(struct stage *stage, const char *format, ...) MESSAGE_FORMAT(2, 3);
+/*
+ * The same for an event that came before: the oldest that is held, where stage.held stays until this has returned. Of the places that
+ * are held then, each has one more `bad` before it.
+ */
+void stage_bad_held(struct stage *stage, const struct stage_place *place, const char *line, size_t length,
+                    const char *reason);
 
 /* One whole line to standard output; the newline is added. */
 void stage_write(struct stage *stage, const void *line, size_t length);
@@ -220,6 +238,21 @@ void stage_end_line(struct stage *stage);
  */
 void stage_will_write(struct stage *stage, size_t length);
 void stage_end_handled(struct stage *stage);
+/*
+ * For stages of that kind whose events give rise to several lines each:
+ *
+ *     if (!stage_can_write(&stage, length)) …   they do not fit into the buffer: only of the oldest event that is held
+ *     …                                        held, stage_cursor
+ *     stage_write(&stage, …);                  the lines, of that length in all
+ *     stage_handled(&stage);                   all events before `held` are, with what they gave rise to
+ *
+ * Lines that fit go out as one. Of others a kill may part the first from the rest: then stage_goes_on is true at the beginning, and stays
+ * so until stage_handled: the lines of the first event are to be written before all others, and those that are out are dropped.
+ * stage.out.patient has to be set.
+ */
+bool stage_can_write(struct stage *stage, size_t length);
+void stage_handled(struct stage *stage);
+bool stage_goes_on(const struct stage *stage);
 void stage_flush(struct stage *stage);
 
 /*

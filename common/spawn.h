@@ -47,7 +47,8 @@ struct spawn {
 	const struct spawn_fd *fds;
 	size_t fd_count;
 	bool group; /* leads a process group of its own, whose id is its pid */
-	_Atomic pid_t *born; /* the child puts its pid there, behind `group` and before its program can start others; or NULL */
+	/* NULL, or where the child puts its pid, behind `group` and before its program can start others. */
+	_Atomic pid_t *born;
 	int death_signal; /* what it gets when the parent dies (its own children do not) */
 	rlim_t files; /* how many descriptors it may have open: its soft limit, which it may raise itself */
 	const struct spawn_limit *limits;

@@ -4,8 +4,8 @@
  * The path is jq's (json_want_path), of names alone: ".data.reply". What is there is replaced; objects that are missing on the way are
  * made, and a new member comes last.
  */
-#ifndef PYPE_JSON_PUT_H
-#define PYPE_JSON_PUT_H
+#ifndef PYPE_EXEC_JSON_PUT_H
+#define PYPE_EXEC_JSON_PUT_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -4,8 +4,8 @@
  * A place is a brace, a path that begins with a dot, as in jq (json_want_path), and a brace. "{{." stands for "{." itself; all other
  * braces mean nothing. A string gives what it stands for, another value its JSON text.
  */
-#ifndef PYPE_TEMPLATE_H
-#define PYPE_TEMPLATE_H
+#ifndef PYPE_EXEC_TEMPLATE_H
+#define PYPE_EXEC_TEMPLATE_H
 
 #include <stdbool.h>
 #include <stddef.h>

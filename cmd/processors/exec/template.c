@@ -1,4 +1,4 @@
-#include "common/template.h"
+#include "cmd/processors/exec/template.h"
 
 #include <stdlib.h>
 

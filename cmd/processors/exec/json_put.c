@@ -1,4 +1,4 @@
-#include "common/json_put.h"
+#include "cmd/processors/exec/json_put.h"
 
 #include <stdlib.h>
 

@@ -158,7 +158,8 @@ static int run(struct exec *exec)
 	raise_limit(exec);
 	stage_open(stage);
 	leash_open(&exec->leash, (size_t)exec->jobs);
-	exec->loop = ev_default_loop(EVFLAG_NOENV);
+	/* Not the default one, which reaps all children itself. */
+	exec->loop = ev_loop_new(EVFLAG_NOENV);
 	if (!exec->loop)
 		fail("cannot make an event loop");
 	jobs_init(exec);

@@ -408,7 +408,7 @@ killed() {
     shift
     write_slow
     numbers 1 1500 >events
-    stages 'restart: {limit: 10000, min: 1ms, max: 5ms}' 'buffer: 64k' <<END
+    stages 'restart: {limit: 1000, min: 1ms, max: 5ms}' 'buffer: 64k' <<END
 source: pype-replay --speed max --as-recorded events
 slow: {run: ./slow, ack: lines, from: source, buffer: 4k}
 exec: {run: "pype-exec $*", from: slow}
@@ -492,7 +492,7 @@ END
     numbers 1 40 >events
     for option in '' -u; do
         rm -rf .pype flow.out flow.err
-        stages 'restart: {limit: 10000, min: 1ms, max: 5ms}' 'buffer: 16k' <<END
+        stages 'restart: {limit: 1000, min: 1ms, max: 5ms}' 'buffer: 16k' <<END
 source: pype-replay --speed max --as-recorded events
 exec: {run: "pype-exec $option -j 2 seq '{.n}0001' '{.n}1000'", from: source}
 slow: {run: "$PYTHON slowly.py", ack: lines, from: exec}

@@ -116,6 +116,9 @@ static void on_prepare(struct ev_loop *loop, struct ev_prepare *prepare, int eve
 	else
 		ev_io_start(loop, &exec->input);
 	stage_idle(&exec->stage);
+	/* The inner one of two loops is to be left before it waits for nothing. */
+	if (exec->draining && !exec->queue.first)
+		ev_break(loop, EVBREAK_ONE);
 	if (exec->ended && !exec->queue.first && !exec->draining) {
 		exec->over = true;
 		ev_prepare_stop(loop, prepare);

@@ -402,12 +402,14 @@ print("total")' < <(numbers 1 3)
 
 # --- kill -9 under a runner ---
 
-# killed KILLS ARGUMENT…: pype-exec under a runner, killed so often. PYPE_KILLS=50 makes it more.
+# So many kills, PYPE_KILLS=50 makes it more; and events enough for them.
+KILLS=${PYPE_KILLS:-15}
+COUNT=$((KILLS * 150))
+
+# killed ARGUMENT…: pype-exec under a runner, killed so often.
 killed() {
-    local kills=$1
-    shift
     write_slow
-    numbers 1 1500 >events
+    numbers 1 $COUNT >events
     stages 'restart: {limit: 1000, min: 1ms, max: 5ms}' 'buffer: 64k' <<END
 source: pype-replay --speed max --as-recorded events
 slow: {run: ./slow, ack: lines, from: source, buffer: 4k}
@@ -415,7 +417,7 @@ exec: {run: "pype-exec $*", from: slow}
 END
     run_flow
     wait_for lines flow.out 2
-    kill_often p.exec "$kills"
+    kill_often p.exec "$KILLS"
     kill_manager p.exec
     touch go
     flow_ends 60
@@ -433,7 +435,7 @@ for line in sys.stdin:
     if random.random() < 0.002:
         os.kill(os.getpid(), 9)
 END
-    seq 1500 | sed 's/.*/{"n":&}/' >expected
+    seq $COUNT | sed 's/.*/{"n":&}/' >expected
 }
 
 # Events give rise to one line, to three, or fail.
@@ -443,7 +445,7 @@ n=$1
 case $n in *3) exit 1 ;; *7) many="0 1 2" ;; *) many=0 ;; esac
 for i in $many; do printf '{"n":%d,"part":%d}\n' "$n" "$i"; done
 END
-    awk 'BEGIN { for (n = 1; n <= 1500; n++) for (i = 0; i < (n % 10 == 3 ? 0 : n % 10 == 7 ? 3 : 1); i++)
+    awk -v count=$COUNT 'BEGIN { for (n = 1; n <= count; n++) for (i = 0; i < (n % 10 == 3 ? 0 : n % 10 == 7 ? 3 : 1); i++)
         printf "{\"n\":%d,\"part\":%d}\n", n, i }' >expected
 }
 
@@ -454,30 +456,30 @@ letters() {
 
 @test "killed again and again: --pool, in order" {
     write_pool
-    killed "${PYPE_KILLS:-15}" --pool --retries 100 -j 2 "$PYTHON" pool.py
+    killed --pool --retries 100 -j 2 "$PYTHON" pool.py
     [ "$status" = 0 ]
     cmp flow.out expected
 }
 
 @test "killed again and again: --pool --unordered" {
     write_pool
-    killed "${PYPE_KILLS:-15}" --pool --retries 100 -u -j 3 "$PYTHON" pool.py
+    killed --pool --retries 100 -u -j 3 "$PYTHON" pool.py
     [ "$status" = 0 ]
     sort -t: -k2n flow.out | cmp - expected
 }
 
 @test "killed again and again: a command for each event, in order; dead letters, too" {
     write_once
-    killed "${PYPE_KILLS:-15}" -j 3 sh once.sh "'{.n}'"
+    killed -j 3 sh once.sh "'{.n}'"
     cmp flow.out expected
-    letters | cmp - <(seq 3 10 1500)
+    letters | cmp - <(seq 3 10 $COUNT)
 }
 
 @test "killed again and again: a command for each event, --unordered" {
     write_once
-    killed "${PYPE_KILLS:-15}" -u -j 3 sh once.sh "'{.n}'"
+    killed -u -j 3 sh once.sh "'{.n}'"
     sort -t: -k2n -k3 flow.out | cmp - expected
-    letters | cmp - <(seq 3 10 1500)
+    letters | cmp - <(seq 3 10 $COUNT)
 }
 
 @test "killed: output that is larger than the buffer" {

@@ -118,6 +118,21 @@ void message_debug(const char *format, ...)
 		SAY("debug");
 }
 
+void message_relay(const char *bytes, size_t length)
+{
+	char line[LINE_MAX_BYTES];
+	size_t at = put_string(line, 0, message_name());
+	ssize_t n;
+
+	at = put_string(line, at, ": ");
+	for (size_t i = 0; i < length; i++)
+		at = put(line, at, (unsigned char)bytes[i]);
+	line[at++] = '\n';
+	do
+		n = write(STDERR_FILENO, line, at);
+	while (n < 0 && errno == EINTR);
+}
+
 void fail(const char *format, ...)
 {
 	SAY("fatal");

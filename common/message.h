@@ -15,6 +15,7 @@
 #define PYPE_MESSAGE_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 enum {
@@ -39,6 +40,9 @@ void message_error(const char *format, ...) MESSAGE_FORMAT(1, 2);
 void message_warning(const char *format, ...) MESSAGE_FORMAT(1, 2);
 void message_info(const char *format, ...) MESSAGE_FORMAT(1, 2);
 void message_debug(const char *format, ...) MESSAGE_FORMAT(1, 2);
+
+/* A line that a program said which was started from here: behind NAME, without a level, control characters masked. */
+void message_relay(const char *line, size_t length);
 
 _Noreturn void fail(const char *format, ...) MESSAGE_FORMAT(1, 2);
 _Noreturn void die(const char *format, ...) MESSAGE_FORMAT(1, 2);

@@ -452,6 +452,7 @@ char **option_parse_both(const struct option_program *program, const struct opti
 		if (only_operands || !is_option(&parser, *argv)) {
 			call_for_operand(&parser, argv);
 			*end++ = *argv;
+			only_operands |= program->command;
 		} else if (strcmp(*argv, "--") == 0) {
 			only_operands = true;
 		} else {

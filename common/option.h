@@ -49,6 +49,7 @@ struct option_program {
 	const char *summary; /* what it does, one line, lower case: equals .Nd of the man page */
 	const char *operands; /* "FIELD[=PATH]...", "" if there are none */
 	int least, most; /* how many operands; most < 0: any number */
+	bool command; /* they are a command, whose options follow it: the first operand ends ours */
 };
 
 enum option_kind {

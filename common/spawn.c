@@ -48,6 +48,13 @@ static bool lead_group(struct birth *birth)
 	return !birth->spawn->group || setpgid(0, 0) == 0;
 }
 
+static bool note_birth(struct birth *birth)
+{
+	if (birth->spawn->born)
+		atomic_store(birth->spawn->born, getpid());
+	return true;
+}
+
 static bool die_with_parent(struct birth *birth)
 {
 	if (!birth->spawn->death_signal)
@@ -173,6 +180,7 @@ static const struct {
 } steps[] = {
 	{"cannot reset its signals", reset_signals},
 	{"cannot make its process group", lead_group},
+	{"cannot note its birth", note_birth},
 	{"cannot set its descriptors", set_descriptors},
 	{"cannot enter its directory", enter_directory},
 	{"cannot set its limits", limit_files},

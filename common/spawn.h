@@ -17,6 +17,7 @@
 #ifndef PYPE_SPAWN_H
 #define PYPE_SPAWN_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <sys/resource.h>
@@ -46,6 +47,8 @@ struct spawn {
 	const struct spawn_fd *fds;
 	size_t fd_count;
 	bool group; /* leads a process group of its own, whose id is its pid */
+	/* NULL, or where the child puts its pid, behind `group` and before its program can start others. */
+	_Atomic pid_t *born;
 	int death_signal; /* what it gets when the parent dies (its own children do not) */
 	rlim_t files; /* how many descriptors it may have open: its soft limit, which it may raise itself */
 	const struct spawn_limit *limits;

@@ -644,6 +644,36 @@ void stage_end_handled(struct stage *stage)
 		stage_flush(stage);
 }
 
+bool stage_can_write(struct stage *stage, size_t length)
+{
+	struct keeper *keeper = &stage->keeper;
+
+	if (fits(stage, length))
+		return true;
+	stage_flush(stage);
+	/* Its readers may hold as much. */
+	if (length > keeper->out.size / 2)
+		return false;
+	while (length > ring_room(&keeper->out) && !ring_deserted(&keeper->out))
+		if (!keeper_room(keeper, length))
+			keeper_wait(keeper, -1);
+	/* It may have been rung for the input, too. */
+	bell_ring(keeper->page->bell);
+	return true;
+}
+
+void stage_handled(struct stage *stage)
+{
+	/* Written anew, the event has become fewer lines than those that are out. */
+	stage->keeper.skip = 0;
+	set_boundary(stage);
+}
+
+bool stage_goes_on(const struct stage *stage)
+{
+	return stage->keeper.page && stage->keeper.skip > 0;
+}
+
 void stage_flush(struct stage *stage)
 {
 	output_check(line_writer_flush(&stage->out));

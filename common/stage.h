@@ -261,6 +261,21 @@ void stage_end_line(struct stage *stage);
  */
 void stage_will_write(struct stage *stage, size_t length);
 void stage_end_handled(struct stage *stage);
+/*
+ * For stages of that kind whose events give rise to several lines each:
+ *
+ *     if (!stage_can_write(&stage, length)) …   they do not fit into the buffer: only of the oldest event that is held
+ *     …                                        held, stage_cursor
+ *     stage_write(&stage, …);                  the lines, of that length in all
+ *     stage_handled(&stage);                   all events before `held` are, with what they gave rise to
+ *
+ * Lines that fit go out as one. Of others a kill may part the first from the rest: then stage_goes_on is true at the beginning, and stays
+ * so until stage_handled: the lines of the first event are to be written before all others, and those that are out are dropped.
+ * stage.out.patient has to be set.
+ */
+bool stage_can_write(struct stage *stage, size_t length);
+void stage_handled(struct stage *stage);
+bool stage_goes_on(const struct stage *stage);
 void stage_flush(struct stage *stage);
 
 /*

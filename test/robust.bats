@@ -27,6 +27,7 @@ operands() {
     case $1 in
     pype-csv) echo name ;;
     pype-batch) echo --count 100 ;;
+    pype-exec) echo --pool -j 2 cat ;;
     pype-jq) echo . ;;
     pype-parse) echo json --field .no.such --no-match pass ;;
     pype-throttle) echo --sample 1 ;;

@@ -7,6 +7,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "common/json_span.h"
 #include "common/utf8.h"
@@ -20,18 +21,18 @@ struct json_leaf_error {
 /* The value of four hexadecimal digits, or -1. */
 static inline int json_leaf_hex4(const char *s)
 {
-	int value = 0;
+	const uint32_t ones = 0x01010101, tops = 0x80 * ones;
+	uint32_t four, lower, digit, letter;
 
-	for (int i = 0; i < 4; i++) {
-		int c = (unsigned char)s[i], digit = (c | 0x20) - 'a' + 10;
-
-		if (c >= '0' && c <= '9')
-			digit = c - '0';
-		else if (digit < 10 || digit > 15)
-			return -1;
-		value = value << 4 | digit;
-	}
-	return value;
+	memcpy(&four, s, sizeof(four));
+	lower = four | 0x20 * ones;
+	/* In the highest bit of each byte, which is as it was in the sums if it is set: not below the first, not above the last. */
+	digit = ((four | tops) - '0' * ones) & ~(four + (0x7f - '9') * ones);
+	letter = ((lower | tops) - 'a' * ones) & ~(lower + (0x7f - 'f') * ones);
+	if ((four & tops) || ((digit | letter) & tops) != tops)
+		return -1;
+	four = be32toh((four & 0x0f * ones) + 9 * (four >> 6 & ones));
+	return (int)((four >> 12 & 0xf000) | (four >> 8 & 0xf00) | (four >> 4 & 0xf0) | (four & 0xf));
 }
 
 /* Which of sixteen bytes of a string are to be looked at: '"', '\\', control bytes, and, for the facts, DEL. */

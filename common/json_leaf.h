@@ -1,6 +1,6 @@
 /*
  * json_leaf: strings and numbers of JSON in one piece, checked to the letter; for the scanners (json.h, json_shape.h), which have
- * it compiled into themselves.
+ * most of it compiled into themselves.
  */
 #ifndef PYPE_JSON_LEAF_H
 #define PYPE_JSON_LEAF_H
@@ -43,52 +43,12 @@ static inline unsigned json_leaf_special(vector bytes, bool facts)
 	return vector_bits(facts ? special | vector_equal(bytes, 0x7f) : special);
 }
 
-/* Behind the escape at s, or NULL: wrong. */
-static inline const char *json_leaf_escape(const char *s, const char *end, unsigned *flags,
-                                           struct json_leaf_error *error)
-{
-	int code;
-
-	*flags |= JSON_ESCAPED;
-	error->at = s;
-	error->text = "unknown escape in a string";
-	if (end - s < 2)
-		goto unterminated;
-	switch (s[1]) {
-	case '/':
-		*flags |= JSON_RESTRING;
-		/* fall through */
-	case '"':
-	case '\\':
-	case 'b':
-	case 'f':
-	case 'n':
-	case 'r':
-	case 't':
-		return s + 2;
-	case 'u':
-		break;
-	default:
-		return NULL;
-	}
-	*flags |= JSON_RESTRING;
-	code = end - s < 6 ? -1 : json_leaf_hex4(s + 2);
-	if (code < 0) {
-		error->text = "\\u needs four hexadecimal digits";
-		return NULL;
-	}
-	if (code < 0xd800 || code > 0xdbff)
-		return s + 6;
-	code = end - s < 12 || s[6] != '\\' || s[7] != 'u' ? -1 : json_leaf_hex4(s + 8);
-	if (code >= 0xdc00 && code <= 0xdfff)
-		return s + 12;
-	error->text = "high surrogate without its low one";
-	return NULL;
-unterminated:
-	error->text = "unterminated string";
-	error->at = end;
-	return NULL;
-}
+/*
+ * The rest of a string, from s on: what is in it that is special. first: behind the opening quote; high: what is before s is
+ * not all ASCII. Adds to flags.
+ */
+const char *json_leaf_string_rest(const char *first, const char *s, unsigned high, const char *end, bool facts,
+                                  unsigned *flags, struct json_leaf_error *error);
 
 /* Where the string ends (behind its quote), or NULL: wrong. s is behind the opening quote. */
 static inline __attribute__((always_inline)) const char *json_leaf_string(const char *s, const char *end,
@@ -96,53 +56,28 @@ static inline __attribute__((always_inline)) const char *json_leaf_string(const 
                                                                           struct json_leaf_error *error)
 {
 	const char *first = s;
-	unsigned high = 0;
+	unsigned high = 0, special, more = 0;
+	vector bytes;
 
 	for (;;) {
-		vector bytes = vector_load(s);
-		unsigned special = json_leaf_special(bytes, facts);
-
-		if (!special) {
-			high |= vector_bits(bytes);
-			s += 16;
-			if (s >= end)
-				goto unterminated;
-			continue;
-		}
+		bytes = vector_load(s);
+		special = json_leaf_special(bytes, facts);
+		if (special)
+			break;
+		high |= vector_bits(bytes);
+		s += 16;
+		if (s >= end)
+			break;
+	}
+	if (special) {
 		high |= vector_bits(bytes) & (special - 1) & ~special;
 		s += __builtin_ctz(special);
-		if (s >= end)
-			goto unterminated;
-		if (*s == '"')
-			break;
-		if (*s == '\\') {
-			s = json_leaf_escape(s, end, flags, error);
-			if (!s)
-				return NULL;
-		} else if (*s == 0x7f) {
-			*flags |= JSON_RESTRING;
-			s++;
-		} else {
-			error->text = "control character in a string";
-			goto wrong;
-		}
+		if (s < end && *s == '"' && !high)
+			return s + 1;
 	}
-	if (high) {
-		size_t length = (size_t)(s - first), valid = utf8_length(first, length);
-
-		if (valid < length) {
-			error->text = "invalid UTF-8 in a string";
-			s = first + valid;
-			goto wrong;
-		}
-	}
-	return s + 1;
-unterminated:
-	error->text = "unterminated string";
-	s = end;
-wrong:
-	error->at = s;
-	return NULL;
+	s = json_leaf_string_rest(first, s, high, end, facts, &more, error);
+	*flags |= more;
+	return s;
 }
 
 static inline bool json_leaf_digit(const char *s, const char *end)

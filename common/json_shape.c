@@ -219,23 +219,17 @@ void json_shapes_free(struct json_shapes *shapes)
 /* Both have JSON_PADDING bytes behind them. */
 static inline bool same(const char *left, const char *right, size_t length)
 {
-#ifdef __SSE2__
 	for (;;) {
-		__m128i l = _mm_loadu_si128((const __m128i *)(const void *)left),
-			r = _mm_loadu_si128((const __m128i *)(const void *)right);
-		unsigned equal = (unsigned)_mm_movemask_epi8(_mm_cmpeq_epi8(l, r));
+		unsigned others = ~vector_bits((vector)(vector_load(left) == vector_load(right))) & 0xffff;
 
 		if (length <= 16)
-			return (~equal & ((1U << length) - 1) & 0xffff) == 0;
-		if (equal != 0xffff)
+			return (others & ((1U << length) - 1)) == 0;
+		if (others)
 			return false;
 		left += 16;
 		right += 16;
 		length -= 16;
 	}
-#else
-	return memcmp(left, right, length) == 0;
-#endif
 }
 
 static inline const char *word(const char *s, const char *end, const char *text, size_t length)
@@ -249,26 +243,18 @@ static inline __attribute__((always_inline)) const char *scan_leaf(const char *s
 {
 	struct json_leaf_error error;
 
-	switch (*s) {
-	case '"':
+	if (*s == '"') {
 		*kind = JSON_STRING;
 		return json_leaf_string(s + 1, end, flags, facts, &error);
-	case '-':
-	case '0' ... '9':
+	}
+	if ((unsigned char)(*s - '0') < 10 || *s == '-') {
 		*kind = JSON_NUMBER;
 		return json_leaf_number(s, end, flags, facts, &error);
-	case 't':
-		*kind = JSON_TRUE;
-		return word(s, end, "true", 4);
-	case 'f':
-		*kind = JSON_FALSE;
-		return word(s, end, "false", 5);
-	case 'n':
-		*kind = JSON_NULL;
-		return word(s, end, "null", 4);
-	default:
-		return NULL;
 	}
+	*kind = *s == 't' ? JSON_TRUE : *s == 'f' ? JSON_FALSE : JSON_NULL;
+	return *kind == JSON_TRUE  ? word(s, end, "true", 4)
+	       : *kind == JSON_FALSE ? word(s, end, "false", 5)
+	                             : word(s, end, "null", 4);
 }
 
 /* Marks of one part, whose text begins at s; flags are those found since the last container began. */

@@ -28,20 +28,25 @@ static enum run_outcome binary(struct run *run, const struct node *node, const s
 
 	if (node->operation == OP_BINARY)
 		return run_binary(run, node->letter, left, right, result);
-	outcome = run_ready(run, left, &l);
-	if (outcome == RUN_DONE)
-		outcome = run_ready(run, right, &r);
-	if (outcome != RUN_DONE)
-		return outcome;
-	if (node->letter == '=' || node->letter == '!') {
-		*result = value_bool(value_equal(&run->arena, &l, &r) == (node->letter == '='));
-		return RUN_DONE;
+	if (left->kind == JSON_NUMBER && right->kind == JSON_NUMBER && !left->root && !right->root) {
+		order = value_compare_numbers(left, right);
+	} else {
+		outcome = run_ready(run, left, &l);
+		if (outcome == RUN_DONE)
+			outcome = run_ready(run, right, &r);
+		if (outcome != RUN_DONE)
+			return outcome;
+		if (node->letter == '=' || node->letter == '!') {
+			*result = value_bool(value_equal(&run->arena, &l, &r) == (node->letter == '='));
+			return RUN_DONE;
+		}
+		order = value_compare(&run->arena, &l, &r);
 	}
-	order = value_compare(&run->arena, &l, &r);
 	*result = value_bool(node->letter == '<'   ? order < 0
 	                     : node->letter == 'l' ? order <= 0
 	                     : node->letter == '>' ? order > 0
-	                                           : order >= 0);
+	                     : node->letter == 'g' ? order >= 0
+	                                           : (order == 0) == (node->letter == '='));
 	return RUN_DONE;
 }
 
@@ -486,13 +491,32 @@ static enum run_outcome run_many(struct run *run, const struct node *node, const
 enum run_outcome run_node(struct run *run, const struct node *node, const struct value *in,
                           const struct environment *environment, struct sink *sink)
 {
-	struct value value;
+	struct value values[2]; /* what the last step gave, and the next one */
 	enum run_outcome outcome;
+	size_t i = 0;
 
-	if (node->single && !binds_names(node->operation)) {
-		outcome = run_single(run, node, in, environment, &value);
-		return outcome == RUN_DONE ? run_give(run, sink, &value) : outcome;
+	/* Down to what gives its values to the sink: the conditions and the steps before it mostly are single. */
+	for (;;) {
+		bool single = node->single && !binds_names(node->operation);
+		bool leads_on = node->operation == OP_PIPE || node->operation == OP_IF;
+
+		if (!single && (!leads_on || !node->a->single))
+			break;
+		outcome = run_single(run, single ? node : node->a, in, environment, &values[i]);
+		if (outcome != RUN_DONE)
+			return outcome;
+		if (single)
+			return run_give(run, sink, &values[i]);
+		if (node->operation == OP_IF) {
+			node = value_truth(&values[i]) ? node->b : node->c;
+			continue;
+		}
+		in = &values[i];
+		i = !i;
+		node = node->b;
 	}
+	if (node->operation == OP_EMPTY)
+		return RUN_DONE;
 	if (run->depth >= RUN_DEPTH || run->arena.total > ARENA_MOST)
 		return run_fallback(run, "nested too deep, or too large");
 	run->depth++;

@@ -68,15 +68,11 @@ enum run_outcome run_span(struct run *run, const struct json_span *span, struct 
 	return RUN_DONE;
 }
 
-enum run_outcome run_ready(struct run *run, const struct value *value, struct value *ready)
+enum run_outcome run_root(struct run *run, struct value *ready)
 {
 	unsigned flags = run->json.flags;
 	enum run_outcome outcome;
 
-	if (!value->root) {
-		*ready = *value;
-		return RUN_DONE;
-	}
 	if (!run->root_ready) {
 		outcome = usable(run, &flags);
 		if (outcome != RUN_DONE)

@@ -68,8 +68,17 @@ static inline enum run_outcome run_unfit(struct run *run)
 	return run_fallback(run, "an input that a function is not made for");
 }
 
+/* The line as a value with its text. */
+enum run_outcome run_root(struct run *run, struct value *ready);
+
 /* A value as text: of the root only now, if need be. */
-enum run_outcome run_ready(struct run *run, const struct value *value, struct value *ready);
+static inline enum run_outcome run_ready(struct run *run, const struct value *value, struct value *ready)
+{
+	if (value->root)
+		return run_root(run, ready);
+	*ready = *value;
+	return RUN_DONE;
+}
 /* A span of the line as a value. */
 enum run_outcome run_span(struct run *run, const struct json_span *span, struct value *value);
 

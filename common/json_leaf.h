@@ -163,7 +163,8 @@ static inline __attribute__((always_inline)) const char *json_leaf_number(const 
 		s = json_leaf_digits(s, end);
 		if (facts)
 			*flags |= JSON_RENUMBER | JSON_RENUMBER_EXACT;
-	} else if (facts) {
+	} else if (facts && (*whole == '0' || s - whole > 15 || (s[-1] == '0' && s > point))) {
+		/* Others, nearly all, are written as jq writes them. */
 		*flags |= json_leaf_number_facts(whole, point, s);
 	}
 	return s;

@@ -36,6 +36,7 @@ struct json_shape {
 	struct part {
 		uint32_t at, length; /* in bytes */
 		int slot; /* of the leaf behind it, or JSON_WANT_SLOTLESS */
+		bool marked; /* containers that are wanted begin or end in it */
 	} parts[LEAVES_MOST + 1];
 	char bytes[BYTES_MOST + JSON_PADDING];
 	struct mark *marks;
@@ -80,6 +81,7 @@ static bool add_byte(struct json_shape *shape, struct part *part, size_t *used, 
 static void add_mark(struct json_shape *shape, size_t part, size_t offset, int slot, bool ends, enum json_kind kind)
 {
 	shape->marks = xreallocarray(shape->marks, shape->mark_count + 1, sizeof(*shape->marks));
+	shape->parts[part].marked = true;
 	shape->marks[shape->mark_count++] = (struct mark){
 		.part = (uint32_t)part, .offset = (uint32_t)offset, .slot = slot, .ends = ends, .kind = kind};
 }
@@ -285,27 +287,25 @@ static inline __attribute__((always_inline)) bool match(struct json_shape *shape
                                                         struct json_span *spans, struct json_result *result,
                                                         const bool facts)
 {
-	const char *s = text, *end = text + length;
-	const struct part *part = shape->parts;
+	const char *s = text, *end = text + length, *bytes = shape->bytes, *at;
+	const struct part *part = shape->parts, *last = part + shape->leaves;
 	size_t mark = 0, depth = 0;
 	unsigned flags = 0;
 
-	for (size_t i = 0;; i++, part++) {
+	for (;; part++) {
 		unsigned leaf_flags = 0;
 		enum json_kind kind;
-		const char *at;
 
-		if ((size_t)(end - s) < part->length || !same(s, shape->bytes + part->at, part->length))
+		if ((size_t)(end - s) < part->length || !same(s, bytes, part->length))
 			return false;
-		if (mark < shape->mark_count && shape->marks[mark].part == i)
-			mark = pass_marks(shape, mark, i, s, spans, &depth, &flags);
+		if (part->marked)
+			mark = pass_marks(shape, mark, (size_t)(part - shape->parts), s, spans, &depth, &flags);
 		s += part->length;
-		if (i == shape->leaves)
+		bytes += part->length;
+		if (part == last)
 			break;
 		at = s;
-		if (s >= end)
-			return false;
-		s = scan_leaf(s, end, &leaf_flags, &kind, facts);
+		s = s < end ? scan_leaf(s, end, &leaf_flags, &kind, facts) : NULL;
 		if (!s)
 			return false;
 		if (part->slot != JSON_WANT_SLOTLESS)

@@ -89,8 +89,7 @@ enum run_outcome run_root(struct run *run, struct value *ready)
 		}
 		run->root_ready = true;
 	}
-	*ready = run->root;
-	ready->root = false;
+	*ready = (struct value){.kind = run->root.kind, .at = run->root.at, .length = run->root.length};
 	return RUN_DONE;
 }
 

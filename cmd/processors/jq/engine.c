@@ -186,7 +186,7 @@ struct engine *engine_open(const struct engine_program *program, const struct en
 		(struct engine_host){engine, relay_line, relay_result, relay_bad, relay_number, relay_name, NULL};
 	engine->verify = is_set("PYPE_JQ_VERIFY", "1");
 	if (may_be_native(engine))
-		engine->is_native = native_init(&engine->native, program, libjq_prints_doubles(), &engine->whole);
+		engine->is_native = native_init(&engine->native, program, libjq_prints_doubles, &engine->whole);
 	if (engine->is_native && !option_checking())
 		return engine;
 	engine->libjq = libjq_open(program, engine->is_native ? &engine->relay : host);

@@ -7,11 +7,12 @@
 
 enum { RESULTS_MOST = 1 << 21 };
 
-bool native_init(struct native *native, const struct engine_program *program, bool doubles, const char **reason)
+bool native_init(struct native *native, const struct engine_program *program,
+                 bool (*prints_doubles)(void), const char **reason)
 {
 	size_t at;
 
-	*native = (struct native){.raw = program->raw_output, .run = {.doubles = doubles}};
+	*native = (struct native){.raw = program->raw_output, .run = {.prints_doubles = prints_doubles}};
 	if (program->null_input || program->raw_input || program->slurp || program->ascii || program->sort_keys) {
 		*reason = "an option";
 		return false;

@@ -31,8 +31,12 @@ struct value run_text_value(struct run *run)
 }
 
 /* What of the flags keeps a text from being what jq prints. */
-static unsigned faults(const struct run *run, unsigned flags)
+static unsigned faults(struct run *run, unsigned flags)
 {
+	if ((flags & (JSON_RENUMBER | JSON_RENUMBER_EXACT)) && !run->asked) {
+		run->doubles = run->prints_doubles();
+		run->asked = true;
+	}
 	if (!(flags & JSON_RESTRING))
 		flags &= ~(unsigned)JSON_ESCAPED;
 	return flags & ~(unsigned)(run->doubles ? JSON_RENUMBER_EXACT : 0);

@@ -34,7 +34,7 @@ static char *put(char *out, const char *bytes, size_t length)
 }
 
 /* A character as it stands in a string; six bytes at most. */
-static char *put_character(char *out, unsigned c)
+static inline char *put_character(char *out, unsigned c)
 {
 	static const char letters[] = "\"\"\\\\\bb\ff\nn\rr\tt", hex[] = "0123456789abcdef";
 
@@ -69,55 +69,63 @@ static char *put_character(char *out, unsigned c)
 	return out;
 }
 
-/* Of escapes only "\/" and "\u…" are written otherwise. */
-static void copy_escape(struct copy *copy)
+/* Copies the escape at *p. Of escapes only "\/" and "\u…" are written otherwise; none becomes longer. */
+static inline char *put_escape(char *out, const char **p)
 {
-	const char *p = copy->p;
+	const char *escape = *p;
 	unsigned c;
 
-	if (p[1] != 'u') {
-		if (p[1] != '/')
-			*copy->out++ = *p;
-		*copy->out++ = p[1];
-		copy->p += 2;
-		return;
+	*p += 2;
+	if (escape[1] != 'u') {
+		if (escape[1] != '/')
+			*out++ = '\\';
+		*out++ = escape[1];
+		return out;
 	}
-	c = (unsigned)json_leaf_hex4(p + 2);
-	copy->p += 6;
+	c = (unsigned)json_leaf_hex4(escape + 2);
+	*p += 4;
 	if (c >= 0xd800 && c < 0xdc00) {
-		c = 0x10000 + ((c - 0xd800) << 10) + ((unsigned)json_leaf_hex4(p + 8) - 0xdc00);
-		copy->p += 6;
+		c = 0x10000 + ((c - 0xd800) << 10) + ((unsigned)json_leaf_hex4(escape + 8) - 0xdc00);
+		*p += 6;
 	} else if (c >= 0xdc00 && c < 0xe000) {
 		c = 0xfffd; /* a low surrogate alone, as jq has it */
 	}
-	copy->out = put_character(copy->out, c);
+	return put_character(out, c);
 }
 
 static void copy_string(struct copy *copy)
 {
-	*copy->out++ = *copy->p++;
+	const char *p = copy->p;
+	char *out = copy->out;
+
+	*out++ = *p++;
 	for (;;) {
-		vector bytes = vector_load(copy->p);
+		vector bytes = vector_load(p);
 		unsigned stops = vector_bits(vector_equal(bytes, '"') | vector_equal(bytes, '\\') |
 		                             vector_equal(bytes, 0x7f));
 		unsigned count = stops ? (unsigned)__builtin_ctz(stops) : sizeof(bytes);
 
-		vector_store(copy->out, bytes);
-		copy->p += count;
-		copy->out += count;
+		vector_store(out, bytes);
+		p += count;
+		out += count;
 		if (!stops)
 			continue;
-		if (*copy->p == '\\') {
-			copy_escape(copy);
-			continue;
-		}
-		if (*copy->p == '"')
+		if (*p == '"')
 			break;
-		copy->p++;
-		copy->out = put_character(copy->out, 0x7f);
+		/* They come in rows. */
+		while (*p == '\\')
+			out = put_escape(out, &p);
+		if (*p != 0x7f)
+			continue;
+		copy->p = p + 1;
+		copy->out = put_character(out, 0x7f);
 		make_room(copy);
+		p = copy->p;
+		out = copy->out;
 	}
-	*copy->out++ = *copy->p++;
+	*out++ = *p++;
+	copy->p = p;
+	copy->out = out;
 }
 
 /* 1.50 and 2.0: all that is wrong with most numbers is zeros at their end. Returns where the rest of it ends. */

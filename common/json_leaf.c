@@ -42,8 +42,8 @@ const char *json_leaf_string_rest(const char *first, const char *s, unsigned hig
 	size_t length, valid;
 
 	for (;;) {
-		vector bytes;
-		unsigned special;
+		vector bytes, more;
+		uint32_t special, tops;
 
 		/* Escapes come in rows. */
 		while (s < end && *s == '\\') {
@@ -51,16 +51,19 @@ const char *json_leaf_string_rest(const char *first, const char *s, unsigned hig
 			if (!s)
 				return NULL;
 		}
+		/* Two at once: where there are escapes, there mostly is one of them in so many bytes. */
 		bytes = vector_load(s);
-		special = json_leaf_special(bytes, facts);
+		more = vector_load(s + sizeof(bytes));
+		special = json_leaf_special(bytes, facts) | json_leaf_special(more, facts) << 16;
+		tops = vector_bits(bytes) | vector_bits(more) << 16;
 		if (!special) {
-			high |= vector_bits(bytes);
-			s += 16;
+			high |= tops;
+			s += 2 * sizeof(bytes);
 			if (s >= end)
 				goto unterminated;
 			continue;
 		}
-		high |= vector_bits(bytes) & (special - 1) & ~special;
+		high |= tops & (special - 1) & ~special;
 		s += __builtin_ctz(special);
 		if (s >= end)
 			goto unterminated;

@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cmd/processors/jq/convert.h"
 #include "cmd/processors/jq/library.h"
 #include "cmd/processors/jq/libjq_inputs.h"
 #include "common/json.h"
@@ -28,6 +29,8 @@ struct libjq {
 	jq_state *state;
 	jv_parser *parser; /* of the current line; NULL: all its values are taken */
 	jv_parser *plain; /* of all lines that are one object or array */
+	bool doubles; /* this libjq's numbers are doubles */
+	struct text text; /* of a result */
 	bool running; /* within jq_next */
 	bool begun; /* with null_input: its one run */
 	bool slurped; /* with slurp: the array has been given out */
@@ -84,6 +87,12 @@ static jv plain_value(struct libjq *libjq, const char *line, size_t length)
 	if (!json_scan(line, length, NULL, NULL, 0, &result) ||
 	    (result.kind != JSON_OBJECT && result.kind != JSON_ARRAY))
 		return jq->jv_invalid();
+	if (libjq->doubles) {
+		value = convert_in(jq, line + result.start);
+		if (library_valid(jq, value))
+			return value;
+		jq->jv_free(value);
+	}
 	jq->jv_parser_set_buf(libjq->plain, line + result.start, (int)(result.end - result.start), 1);
 	value = jq->jv_parser_next(libjq->plain);
 	if (library_valid(jq, value))
@@ -222,6 +231,7 @@ struct libjq *libjq_open(const struct engine_program *program, const struct engi
 	libjq->program = program;
 	libjq->host = host;
 	libjq->plain = jq->jv_parser_new(0);
+	libjq->doubles = libjq_prints_doubles();
 	libjq->state = jq->jq_init();
 	if (!libjq->state)
 		fail("out of memory");
@@ -244,14 +254,22 @@ static void give(struct libjq *libjq, jv result)
 {
 	const struct library *jq = &libjq->library;
 	const struct engine_program *program = libjq->program;
+	const struct engine_host *host = libjq->host;
 	jv_kind kind = jq->jv_get_kind(result);
+	bool truth = kind != JV_KIND_FALSE && kind != JV_KIND_NULL, raw = program->raw_output && kind == JV_KIND_STRING;
 
-	if (!program->raw_output || program->ascii || kind != JV_KIND_STRING)
+	text_clear(&libjq->text);
+	if (!raw && !program->ascii && !program->sort_keys &&
+	    convert_out(jq, &libjq->text, result, libjq->doubles)) {
+		host->result(host->context, libjq->text.data, libjq->text.length, truth);
+		jq->jv_free(result);
+		return;
+	}
+	if (!raw || program->ascii)
 		result = jq->jv_dump_string(result, (program->ascii ? JV_PRINT_ASCII : 0) |
 		                                        (program->sort_keys ? JV_PRINT_SORTED : 0));
-	libjq->host->result(libjq->host->context, jq->jv_string_value(result),
-	                    (size_t)jq->jv_string_length_bytes(jq->jv_copy(result)),
-	                    kind != JV_KIND_FALSE && kind != JV_KIND_NULL);
+	host->result(host->context, jq->jv_string_value(result),
+	             (size_t)jq->jv_string_length_bytes(jq->jv_copy(result)), truth);
 	jq->jv_free(result);
 }
 
@@ -332,6 +350,7 @@ void libjq_free(struct libjq *libjq)
 		jq->jv_parser_free(libjq->parser);
 	jq->jv_parser_free(libjq->plain);
 	jq->jq_teardown(&libjq->state);
+	text_free(&libjq->text);
 	free(libjq);
 }
 

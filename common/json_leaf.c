@@ -1,8 +1,8 @@
 #include "common/json_leaf.h"
 
 /* The letters of escapes, from 0x40 on, a bit for each: \\ b f n r t. */
-static const uint64_t letters = 1ULL << ('\\' - 0x40) | 1ULL << ('b' - 0x40) | 1ULL << ('f' - 0x40) | 1ULL << ('n' - 0x40) |
-                                1ULL << ('r' - 0x40) | 1ULL << ('t' - 0x40);
+static const uint64_t letters = 1ULL << ('\\' - 0x40) | 1ULL << ('b' - 0x40) | 1ULL << ('f' - 0x40) |
+                                1ULL << ('n' - 0x40) | 1ULL << ('r' - 0x40) | 1ULL << ('t' - 0x40);
 
 /* Behind the escape at s, or NULL: wrong. */
 static const char *pass_escape(const char *s, const char *end, unsigned *flags, struct json_leaf_error *error)

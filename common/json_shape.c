@@ -254,7 +254,7 @@ static inline __attribute__((always_inline)) const char *scan_leaf(const char *s
 		return json_leaf_number(s, end, flags, facts, &error);
 	}
 	*kind = *s == 't' ? JSON_TRUE : *s == 'f' ? JSON_FALSE : JSON_NULL;
-	return *kind == JSON_TRUE  ? word(s, end, "true", 4)
+	return *kind == JSON_TRUE    ? word(s, end, "true", 4)
 	       : *kind == JSON_FALSE ? word(s, end, "false", 5)
 	                             : word(s, end, "null", 4);
 }

@@ -252,8 +252,8 @@ bool json_next_element(const char **at, struct json_span *value)
 
 double json_number(const struct json_span *number)
 {
-	static const double powers[] = {1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7,  1e8,  1e9,  1e10, 1e11,
-	                                1e12, 1e13, 1e14, 1e15, 1e16, 1e17};
+	static const double powers[] = {1e0, 1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7,  1e8,
+	                                1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16, 1e17};
 	const char *s = number->at, *end = s + number->length;
 	uint64_t digits = 0;
 	size_t behind = 0;

@@ -80,7 +80,7 @@ static jv read_value(struct reader *reader)
 		return read_string(reader);
 	if (!object && *reader->p != '[')
 		return *reader->p == '-' || (*reader->p >= '0' && *reader->p <= '9') ? read_number(reader)
-		                                                                    : read_word(reader);
+		                                                                     : read_word(reader);
 	value = object ? jq->jv_object() : jq->jv_array();
 	reader->p++;
 	skip_space(reader);

@@ -66,7 +66,7 @@ static jv parse_error(const struct library *jq, jv message)
 
 	if (place)
 		reason = jq->jv_string_fmt("parse error: %.*s at column %s", (int)(place - text), text,
-		                       place + strlen(first_line));
+		                           place + strlen(first_line));
 	else
 		reason = jq->jv_string_fmt("parse error: %s", text);
 	jq->jv_free(message);
@@ -165,7 +165,8 @@ static void on_debug(void *data, jv value)
 {
 	const struct library *jq = data;
 
-	value = jq->jv_dump_string(jq->jv_array_append(jq->jv_array_append(jq->jv_array(), jq->jv_string("DEBUG:")), value), 0);
+	value = jq->jv_dump_string(
+		jq->jv_array_append(jq->jv_array_append(jq->jv_array(), jq->jv_string("DEBUG:")), value), 0);
 	fprintf(stderr, "%s\n", jq->jv_string_value(value));
 	jq->jv_free(value);
 }
@@ -259,15 +260,14 @@ static void give(struct libjq *libjq, jv result)
 	bool truth = kind != JV_KIND_FALSE && kind != JV_KIND_NULL, raw = program->raw_output && kind == JV_KIND_STRING;
 
 	text_clear(&libjq->text);
-	if (!raw && !program->ascii && !program->sort_keys &&
-	    convert_out(jq, &libjq->text, result, libjq->doubles)) {
+	if (!raw && !program->ascii && !program->sort_keys && convert_out(jq, &libjq->text, result, libjq->doubles)) {
 		host->result(host->context, libjq->text.data, libjq->text.length, truth);
 		jq->jv_free(result);
 		return;
 	}
 	if (!raw || program->ascii)
 		result = jq->jv_dump_string(result, (program->ascii ? JV_PRINT_ASCII : 0) |
-		                                        (program->sort_keys ? JV_PRINT_SORTED : 0));
+		                                            (program->sort_keys ? JV_PRINT_SORTED : 0));
 	host->result(host->context, jq->jv_string_value(result),
 	             (size_t)jq->jv_string_length_bytes(jq->jv_copy(result)), truth);
 	jq->jv_free(result);

@@ -24,7 +24,8 @@ const char *inputs_stray_byte(const char *bytes, size_t length)
 
 jv inputs_stray_error(const struct library *jq, const char *bytes, const char *stray)
 {
-	return jq->jv_string_fmt("parse error: byte 0x%02x at column %zu", (unsigned)*stray, (size_t)(stray - bytes) + 1);
+	return jq->jv_string_fmt("parse error: byte 0x%02x at column %zu", (unsigned)*stray,
+	                         (size_t)(stray - bytes) + 1);
 }
 
 /* A parser for one text; it gives something invalid, without a message, at the end. */

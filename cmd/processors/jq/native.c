@@ -7,8 +7,8 @@
 
 enum { RESULTS_MOST = 1 << 21 };
 
-bool native_init(struct native *native, const struct engine_program *program,
-                 bool (*prints_doubles)(void), const char **reason)
+bool native_init(struct native *native, const struct engine_program *program, bool (*prints_doubles)(void),
+                 const char **reason)
 {
 	size_t at;
 

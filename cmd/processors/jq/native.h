@@ -25,8 +25,8 @@ struct native {
  * prints_doubles: as in struct run. False: the program is for libjq; *reason says why. Cleared in either case by
  * native_clear.
  */
-bool native_init(struct native *native, const struct engine_program *program,
-                 bool (*prints_doubles)(void), const char **reason);
+bool native_init(struct native *native, const struct engine_program *program, bool (*prints_doubles)(void),
+                 const char **reason);
 void native_clear(struct native *native);
 
 /* NULL: done, and the results are there. Else the reason why the line is for libjq. JSON_PADDING bytes behind it are readable. */

@@ -13,7 +13,8 @@
 enum { RUN_TEXTS = 64, RUN_DEPTH = 1500 };
 
 struct run {
-	bool (*prints_doubles)(void); /* whether jq prints numbers as the doubles they are (1.6), or as they were written … */
+	bool (*prints_doubles)(
+		void); /* whether jq prints numbers as the doubles they are (1.6), or as they were written … */
 	bool asked, doubles; /* … asked only when it makes a difference, since libjq has to be loaded for it */
 	struct arena arena;
 	struct json_want want; /* the paths of the tree that are looked for in the line */

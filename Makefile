@@ -12,7 +12,7 @@ JOBS  = $(shell nproc)
 # What the targets install with .ci/deps (Debian, Ubuntu). "a|b": either will do; "a|": only where there is one.
 DEPS_BUILD = gcc libc6-dev libcurl4-openssl-dev libjq-dev libev-dev libmicrohttpd-dev libyaml-dev libwslay-dev zlib1g-dev \
              libssl-dev libpcre2-dev
-DEPS_RUN   = curl ca-certificates tzdata
+DEPS_RUN   = libjq1 curl ca-certificates tzdata
 DEPS_CHECK = bats parallel procps time jq curl openssl python3 socat bsdutils rsyslog nginx-light|nginx tinyproxy tzdata git \
              mandoc man-db npm|nodejs stunnel4 python3-websockets
 DEPS_LINT  = clang-format cppcheck mandoc shellcheck
@@ -20,7 +20,7 @@ DEPS_BENCH = jq gojq| miller| python3
 DEPS_FUZZ  = clang python3 jq
 
 # The modules of common/, bottom to top: a module includes only those before it (test/layers.bats).
-LAYERS = message memory text unit option signals moment clock utf8 json_want json_keys json_span json_leaf json json_shape \
+LAYERS = message memory text unit option signals moment clock vector utf8 json_want json_keys json_span json_leaf json json_shape \
          json_text number decimal fingerprint key_map key_paths ring page keeper line output letter locked_file dead_letter stage \
          handled source source_loop state_file place_file backoff zone stamp regex syslog crontab crontab_explain schedule \
          identity spawn crew parallel address percent origin json_token items expression http_settings http_reason http_headers http_meta \
@@ -77,8 +77,11 @@ $(BUILD)/libcommon.a: $(COMMON)
 define program
 $(BIN)/$(1): $(patsubst %.c,$(BUILD)/%.o,$(2)) $(BUILD)/libcommon.a
 	@mkdir -p $$(@D)
-	$$(call say,LINK)$$(CC) $$(ALL_LDFLAGS) -o $$@ $$^ $$(LIBS)
+	$$(call say,LINK)$$(CC) $$(ALL_LDFLAGS) $$(LDFLAGS_$(1)) -o $$@ $$^ $$(LIBS)
 endef
+# libjq is loaded only when it is needed, and is to find these.
+LDFLAGS_pype-jq = -Wl,--export-dynamic-symbol=jq_util_input_get_current_line \
+                  -Wl,--export-dynamic-symbol=jq_util_input_get_current_filename
 $(foreach t,$(TOOLS),$(eval $(call program,pype-$(basename $(notdir $(t))),$(t))))
 $(foreach f,$(FOLDERS),$(eval $(call program,pype-$(notdir $(f)),$(wildcard $(f)/*.c))))
 $(eval $(call program,pype,$(wildcard cmd/flow/*.c cmd/flow/*/*.c)))

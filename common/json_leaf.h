@@ -1,18 +1,17 @@
 /*
  * json_leaf: strings and numbers of JSON in one piece, checked to the letter; for the scanners (json.h, json_shape.h), which have
- * it compiled into themselves.
+ * most of it compiled into themselves.
  */
 #ifndef PYPE_JSON_LEAF_H
 #define PYPE_JSON_LEAF_H
 
 #include <stdbool.h>
 #include <stddef.h>
-#ifdef __SSE2__
-#include <emmintrin.h>
-#endif
+#include <stdint.h>
 
 #include "common/json_span.h"
 #include "common/utf8.h"
+#include "common/vector.h"
 
 /* What is wrong, and where. */
 struct json_leaf_error {
@@ -22,56 +21,34 @@ struct json_leaf_error {
 /* The value of four hexadecimal digits, or -1. */
 static inline int json_leaf_hex4(const char *s)
 {
-	int value = 0;
+	const uint32_t ones = 0x01010101, tops = 0x80 * ones;
+	uint32_t four, lower, digit, letter;
 
-	for (int i = 0; i < 4; i++) {
-		int c = (unsigned char)s[i], digit = (c | 0x20) - 'a' + 10;
-
-		if (c >= '0' && c <= '9')
-			digit = c - '0';
-		else if (digit < 10 || digit > 15)
-			return -1;
-		value = value << 4 | digit;
-	}
-	return value;
+	memcpy(&four, s, sizeof(four));
+	lower = four | 0x20 * ones;
+	/* In the highest bit of each byte, which is as it was in the sums if it is set: not below the first, not above the last. */
+	digit = ((four | tops) - '0' * ones) & ~(four + (0x7f - '9') * ones);
+	letter = ((lower | tops) - 'a' * ones) & ~(lower + (0x7f - 'f') * ones);
+	if ((four & tops) || ((digit | letter) & tops) != tops)
+		return -1;
+	four = be32toh((four & 0x0f * ones) + 9 * (four >> 6 & ones));
+	return (int)((four >> 12 & 0xf000) | (four >> 8 & 0xf00) | (four >> 4 & 0xf0) | (four & 0xf));
 }
 
-/* What sixteen bytes of a string hold, a bit for each byte; only those up to the first special one count. */
-struct json_leaf_look {
-	unsigned special; /* '"', '\\' and control bytes */
-	unsigned high; /* not ASCII */
-	unsigned del; /* 0x7f */
-};
-
-#ifdef __SSE2__
-static inline struct json_leaf_look json_leaf_look_at(const char *s)
+/* Which of sixteen bytes of a string are to be looked at: '"', '\\', control bytes, and, for the facts, DEL. */
+static inline unsigned json_leaf_special(vector bytes, bool facts)
 {
-	__m128i bytes = _mm_loadu_si128((const __m128i *)(const void *)s);
-	__m128i quote = _mm_cmpeq_epi8(bytes, _mm_set1_epi8('"'));
-	__m128i backslash = _mm_cmpeq_epi8(bytes, _mm_set1_epi8('\\'));
-	__m128i control = _mm_cmpeq_epi8(_mm_min_epu8(bytes, _mm_set1_epi8(0x1f)), bytes);
+	vector special = vector_equal(bytes, '"') | vector_equal(bytes, '\\') | vector_below(bytes, 0x20);
 
-	return (struct json_leaf_look){
-		.special = (unsigned)_mm_movemask_epi8(_mm_or_si128(_mm_or_si128(quote, backslash), control)),
-		.high = (unsigned)_mm_movemask_epi8(bytes),
-		.del = (unsigned)_mm_movemask_epi8(_mm_cmpeq_epi8(bytes, _mm_set1_epi8(0x7f))),
-	};
+	return vector_bits(facts ? special | vector_equal(bytes, 0x7f) : special);
 }
-#else
-static inline struct json_leaf_look json_leaf_look_at(const char *s)
-{
-	struct json_leaf_look look = {0};
 
-	for (int i = 0; i < 16 && !look.special; i++) {
-		unsigned char c = (unsigned char)s[i];
-
-		look.special |= (unsigned)(c == '"' || c == '\\' || c < 0x20) << i;
-		look.high |= (unsigned)(c >> 7) << i;
-		look.del |= (unsigned)(c == 0x7f) << i;
-	}
-	return look;
-}
-#endif
+/*
+ * The rest of a string, from s on: what is in it that is special. first: behind the opening quote; high: what is before s is
+ * not all ASCII. Adds to flags.
+ */
+const char *json_leaf_string_rest(const char *first, const char *s, unsigned high, const char *end, bool facts,
+                                  unsigned *flags, struct json_leaf_error *error);
 
 /* Where the string ends (behind its quote), or NULL: wrong. s is behind the opening quote. */
 static inline __attribute__((always_inline)) const char *json_leaf_string(const char *s, const char *end,
@@ -79,90 +56,28 @@ static inline __attribute__((always_inline)) const char *json_leaf_string(const 
                                                                           struct json_leaf_error *error)
 {
 	const char *first = s;
-	unsigned high = 0, del = 0;
+	unsigned high = 0, special, more = 0;
+	vector bytes;
 
 	for (;;) {
-		struct json_leaf_look look = json_leaf_look_at(s);
-		unsigned before;
-		int code;
-
-		if (!look.special) {
-			high |= look.high;
-			del |= look.del;
-			s += 16;
-			if (s >= end)
-				goto unterminated;
-			continue;
-		}
-		before = (look.special - 1) & ~look.special;
-		high |= look.high & before;
-		del |= look.del & before;
-		s += __builtin_ctz(look.special);
+		bytes = vector_load(s);
+		special = json_leaf_special(bytes, facts);
+		if (special)
+			break;
+		high |= vector_bits(bytes);
+		s += 16;
 		if (s >= end)
-			goto unterminated;
-		if (*s == '"')
 			break;
-		if (*s != '\\') {
-			error->text = "control character in a string";
-			goto wrong;
-		}
-		*flags |= JSON_ESCAPED;
-		if (end - s < 2)
-			goto unterminated;
-		switch (s[1]) {
-		case '/':
-			*flags |= JSON_RESTRING;
-			/* fall through */
-		case '"':
-		case '\\':
-		case 'b':
-		case 'f':
-		case 'n':
-		case 'r':
-		case 't':
-			s += 2;
-			break;
-		case 'u':
-			*flags |= JSON_RESTRING;
-			code = end - s < 6 ? -1 : json_leaf_hex4(s + 2);
-			if (code < 0) {
-				error->text = "\\u needs four hexadecimal digits";
-				goto wrong;
-			}
-			s += 6;
-			if (code < 0xd800 || code > 0xdbff)
-				break;
-			code = end - s < 6 || s[0] != '\\' || s[1] != 'u' ? -1 : json_leaf_hex4(s + 2);
-			if (code < 0xdc00 || code > 0xdfff) {
-				error->text = "high surrogate without its low one";
-				s -= 6;
-				goto wrong;
-			}
-			s += 6;
-			break;
-		default:
-			error->text = "unknown escape in a string";
-			goto wrong;
-		}
 	}
-	if (high) {
-		size_t length = (size_t)(s - first), valid = utf8_length(first, length);
-
-		if (valid < length) {
-			error->text = "invalid UTF-8 in a string";
-			s = first + valid;
-			goto wrong;
-		}
+	if (special) {
+		high |= vector_bits(bytes) & (special - 1) & ~special;
+		s += __builtin_ctz(special);
+		if (s < end && *s == '"' && !high)
+			return s + 1;
 	}
-	if (facts && del)
-		*flags |= JSON_RESTRING;
-	return s + 1;
-unterminated:
-	error->text = "unterminated string";
-	s = end;
-wrong:
-	error->at = s;
-	return NULL;
+	s = json_leaf_string_rest(first, s, high, end, facts, &more, error);
+	*flags |= more;
+	return s;
 }
 
 static inline bool json_leaf_digit(const char *s, const char *end)
@@ -194,32 +109,50 @@ static inline unsigned json_leaf_number_facts(const char *whole, const char *poi
 	return flags;
 }
 
+/* A bit for each of sixteen bytes that is no digit, or behind the end; and bit 16. */
+static inline unsigned json_leaf_others(const char *s, const char *end)
+{
+	unsigned others = ~vector_bits(vector_below(vector_load(s) - '0', 10));
+
+	return end - s < 16 ? others | ~0U << (end - s) : others;
+}
+
+static inline const char *json_leaf_digits(const char *s, const char *end)
+{
+	while (json_leaf_digit(s, end))
+		s++;
+	return s;
+}
+
 /* Where the number ends, or NULL: wrong. */
 static inline __attribute__((always_inline)) const char *json_leaf_number(const char *s, const char *end,
                                                                           unsigned *flags, const bool facts,
                                                                           struct json_leaf_error *error)
 {
-	const char *whole, *point;
+	const char *whole, *point, *behind;
+	unsigned others;
 
 	if (*s == '-')
 		s++;
 	whole = s;
-	if (!json_leaf_digit(s, end))
+	others = json_leaf_others(s, end);
+	s += __builtin_ctz(others);
+	if (s == whole)
 		goto wrong;
-	if (*s++ == '0') {
-		if (json_leaf_digit(s, end))
-			goto wrong;
-	} else {
-		while (json_leaf_digit(s, end))
-			s++;
+	if (*whole == '0' && s > whole + 1) {
+		s = whole + 1;
+		goto wrong;
 	}
+	if (s == whole + 16)
+		s = json_leaf_digits(s, end);
 	point = s;
 	if (s < end && *s == '.') {
-		s++;
-		if (!json_leaf_digit(s, end))
+		/* The next byte after the point that is no digit, if it is one of the sixteen. */
+		others &= others - 1;
+		behind = whole + __builtin_ctz(others);
+		s = point < whole + 16 && behind < whole + 16 ? behind : json_leaf_digits(point + 1, end);
+		if (s == point + 1)
 			goto wrong;
-		while (json_leaf_digit(s, end))
-			s++;
 	}
 	if (s < end && (*s | 0x20) == 'e') {
 		s++;
@@ -227,11 +160,11 @@ static inline __attribute__((always_inline)) const char *json_leaf_number(const 
 			s++;
 		if (!json_leaf_digit(s, end))
 			goto wrong;
-		while (json_leaf_digit(s, end))
-			s++;
+		s = json_leaf_digits(s, end);
 		if (facts)
 			*flags |= JSON_RENUMBER | JSON_RENUMBER_EXACT;
-	} else if (facts) {
+	} else if (facts && (*whole == '0' || s - whole > 15 || (s[-1] == '0' && s > point))) {
+		/* Others, nearly all, are written as jq writes them. */
 		*flags |= json_leaf_number_facts(whole, point, s);
 	}
 	return s;

@@ -36,6 +36,7 @@ struct json_shape {
 	struct part {
 		uint32_t at, length; /* in bytes */
 		int slot; /* of the leaf behind it, or JSON_WANT_SLOTLESS */
+		bool marked; /* containers that are wanted begin or end in it */
 	} parts[LEAVES_MOST + 1];
 	char bytes[BYTES_MOST + JSON_PADDING];
 	struct mark *marks;
@@ -80,6 +81,7 @@ static bool add_byte(struct json_shape *shape, struct part *part, size_t *used, 
 static void add_mark(struct json_shape *shape, size_t part, size_t offset, int slot, bool ends, enum json_kind kind)
 {
 	shape->marks = xreallocarray(shape->marks, shape->mark_count + 1, sizeof(*shape->marks));
+	shape->parts[part].marked = true;
 	shape->marks[shape->mark_count++] = (struct mark){
 		.part = (uint32_t)part, .offset = (uint32_t)offset, .slot = slot, .ends = ends, .kind = kind};
 }
@@ -219,23 +221,17 @@ void json_shapes_free(struct json_shapes *shapes)
 /* Both have JSON_PADDING bytes behind them. */
 static inline bool same(const char *left, const char *right, size_t length)
 {
-#ifdef __SSE2__
 	for (;;) {
-		__m128i l = _mm_loadu_si128((const __m128i *)(const void *)left),
-			r = _mm_loadu_si128((const __m128i *)(const void *)right);
-		unsigned equal = (unsigned)_mm_movemask_epi8(_mm_cmpeq_epi8(l, r));
+		unsigned others = ~vector_bits((vector)(vector_load(left) == vector_load(right))) & 0xffff;
 
 		if (length <= 16)
-			return (~equal & ((1U << length) - 1) & 0xffff) == 0;
-		if (equal != 0xffff)
+			return (others & ((1U << length) - 1)) == 0;
+		if (others)
 			return false;
 		left += 16;
 		right += 16;
 		length -= 16;
 	}
-#else
-	return memcmp(left, right, length) == 0;
-#endif
 }
 
 static inline const char *word(const char *s, const char *end, const char *text, size_t length)
@@ -249,26 +245,18 @@ static inline __attribute__((always_inline)) const char *scan_leaf(const char *s
 {
 	struct json_leaf_error error;
 
-	switch (*s) {
-	case '"':
+	if (*s == '"') {
 		*kind = JSON_STRING;
 		return json_leaf_string(s + 1, end, flags, facts, &error);
-	case '-':
-	case '0' ... '9':
+	}
+	if ((unsigned char)(*s - '0') < 10 || *s == '-') {
 		*kind = JSON_NUMBER;
 		return json_leaf_number(s, end, flags, facts, &error);
-	case 't':
-		*kind = JSON_TRUE;
-		return word(s, end, "true", 4);
-	case 'f':
-		*kind = JSON_FALSE;
-		return word(s, end, "false", 5);
-	case 'n':
-		*kind = JSON_NULL;
-		return word(s, end, "null", 4);
-	default:
-		return NULL;
 	}
+	*kind = *s == 't' ? JSON_TRUE : *s == 'f' ? JSON_FALSE : JSON_NULL;
+	return *kind == JSON_TRUE    ? word(s, end, "true", 4)
+	       : *kind == JSON_FALSE ? word(s, end, "false", 5)
+	                             : word(s, end, "null", 4);
 }
 
 /* Marks of one part, whose text begins at s; flags are those found since the last container began. */
@@ -299,27 +287,25 @@ static inline __attribute__((always_inline)) bool match(struct json_shape *shape
                                                         struct json_span *spans, struct json_result *result,
                                                         const bool facts)
 {
-	const char *s = text, *end = text + length;
-	const struct part *part = shape->parts;
+	const char *s = text, *end = text + length, *bytes = shape->bytes, *at;
+	const struct part *part = shape->parts, *last = part + shape->leaves;
 	size_t mark = 0, depth = 0;
 	unsigned flags = 0;
 
-	for (size_t i = 0;; i++, part++) {
+	for (;; part++) {
 		unsigned leaf_flags = 0;
 		enum json_kind kind;
-		const char *at;
 
-		if ((size_t)(end - s) < part->length || !same(s, shape->bytes + part->at, part->length))
+		if ((size_t)(end - s) < part->length || !same(s, bytes, part->length))
 			return false;
-		if (mark < shape->mark_count && shape->marks[mark].part == i)
-			mark = pass_marks(shape, mark, i, s, spans, &depth, &flags);
+		if (part->marked)
+			mark = pass_marks(shape, mark, (size_t)(part - shape->parts), s, spans, &depth, &flags);
 		s += part->length;
-		if (i == shape->leaves)
+		bytes += part->length;
+		if (part == last)
 			break;
 		at = s;
-		if (s >= end)
-			return false;
-		s = scan_leaf(s, end, &leaf_flags, &kind, facts);
+		s = s < end ? scan_leaf(s, end, &leaf_flags, &kind, facts) : NULL;
 		if (!s)
 			return false;
 		if (part->slot != JSON_WANT_SLOTLESS)

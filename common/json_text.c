@@ -252,30 +252,28 @@ bool json_next_element(const char **at, struct json_span *value)
 
 double json_number(const struct json_span *number)
 {
-	static const double powers[] = {1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7,  1e8,  1e9,  1e10, 1e11,
-	                                1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22};
+	static const double powers[] = {1e0, 1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7,  1e8,
+	                                1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16, 1e17};
 	const char *s = number->at, *end = s + number->length;
 	uint64_t digits = 0;
-	int count = 0, behind = 0;
-	bool point = false;
+	size_t behind = 0;
 	char copy[64], *long_copy;
 	double value;
 
-	if (*s == '-')
-		s++;
-	for (; s < end && count <= 16; s++) {
-		if (*s == '.') {
-			point = true;
-		} else if (*s >= '0' && *s <= '9') {
+	s += *s == '-';
+	if (number->length <= 18) {
+		for (; s < end && (unsigned char)(*s - '0') < 10; s++)
 			digits = digits * 10 + (uint64_t)(*s - '0');
-			count += digits > 0;
-			behind += point;
-		} else {
-			break;
+		if (s < end && *s == '.') {
+			const char *point = s++;
+
+			for (; s < end && (unsigned char)(*s - '0') < 10; s++)
+				digits = digits * 10 + (uint64_t)(*s - '0');
+			behind = (size_t)(s - point - 1);
 		}
 	}
 	/* A whole number up to 2^53 and a small power of ten: both are exact doubles, so one division rounds once. */
-	if (s == end && digits <= 1ULL << 53 && behind <= 22) {
+	if (s == end && digits <= 1ULL << 53) {
 		value = (double)digits / powers[behind];
 		return *number->at == '-' ? -value : value;
 	}

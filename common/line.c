@@ -380,6 +380,17 @@ static int put(struct line_writer *writer, bool all)
 	return result;
 }
 
+int line_writer_put(struct line_writer *writer, const void *bytes, size_t length)
+{
+	char *at = line_writer_room(writer, length + 1);
+
+	if (length > 0)
+		memcpy(at, bytes, length);
+	at[length] = '\n';
+	writer->length += length + 1;
+	return line_writer_end_raw(writer);
+}
+
 int line_writer_end(struct line_writer *writer)
 {
 	*line_writer_room(writer, 1) = '\n';

@@ -174,6 +174,8 @@ static inline void line_writer_used(struct line_writer *writer, size_t length)
 	writer->length += length;
 }
 void line_writer_add(struct line_writer *writer, const void *bytes, size_t length);
+/* Adds the whole of a line, or its rest, and ends it as line_writer_end does. */
+int line_writer_put(struct line_writer *writer, const void *bytes, size_t length);
 /* Takes back what was added since the last whole line. */
 void line_writer_drop(struct line_writer *writer);
 /* Ends a line with '\n' (line_writer_end) or as it is (line_writer_end_raw); writes when a block is full. 0, or -1: errno. */

@@ -614,8 +614,7 @@ bool stage_wait_beside(struct stage *stage, bool input, int other)
 
 void stage_write(struct stage *stage, const void *line, size_t length)
 {
-	line_writer_add(&stage->out, line, length);
-	stage_end_line(stage);
+	output_check(line_writer_put(&stage->out, line, length));
 }
 
 void stage_end_line(struct stage *stage)

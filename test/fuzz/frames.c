@@ -1,4 +1,4 @@
-// with: common/frames.c common/deflate.c common/utf8.c common/json_text.c common/json_want.c common/json_keys.c common/json.c common/unit.c common/text.c common/memory.c common/message.c -lwslay -lz
+// with: common/frames.c common/deflate.c common/utf8.c common/json_text.c common/json_want.c common/json_keys.c common/json.c common/json_leaf.c common/unit.c common/text.c common/memory.c common/message.c -lwslay -lz
 /*
  * frames: any bytes from a server, in pieces. Messages keep to the limit and are UTF-8; the pieces make no difference.
  */

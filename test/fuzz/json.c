@@ -1,4 +1,4 @@
-// with: common/utf8.c common/json_want.c common/json_keys.c common/json.c common/json_text.c common/text.c common/memory.c common/message.c
+// with: common/utf8.c common/json_want.c common/json_keys.c common/json.c common/json_leaf.c common/json_text.c common/unit.c common/text.c common/memory.c common/message.c
 /*
  * json_scan and json_text: the input is a wanted path, a newline, and a text. Nothing beyond the padding is read,
  * whatever is in the padding; the answer is that of the reference; spans lie within the text; and what json_text.h

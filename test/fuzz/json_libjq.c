@@ -1,4 +1,4 @@
-// with: common/utf8.c common/json_want.c common/json_keys.c common/json.c common/json_text.c common/text.c common/memory.c common/message.c
+// with: common/utf8.c common/json_want.c common/json_keys.c common/json.c common/json_leaf.c common/json_text.c common/unit.c common/text.c common/memory.c common/message.c
 /*
  * json_scan and libjq (test/unit/agree.h): they agree on every text.
  */

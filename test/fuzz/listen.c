@@ -1,4 +1,4 @@
-// with: cmd/sources/listen/frames.c common/syslog.c common/json.c common/json_keys.c common/json_want.c common/json_text.c common/utf8.c common/zone.c common/unit.c common/text.c common/memory.c common/message.c
+// with: cmd/sources/listen/frames.c common/syslog.c common/json.c common/json_leaf.c common/json_keys.c common/json_want.c common/json_text.c common/utf8.c common/zone.c common/unit.c common/text.c common/memory.c common/message.c
 /*
  * What pype-listen reads from the network. Frames: a stream gives the same ones however it is cut into pieces, none is longer
  * than the limit, and what is behind them may be read. Syslog: whatever comes, the data is a JSON object in one line.

@@ -1,4 +1,4 @@
-// with: cmd/processors/parse/csv.c cmd/processors/parse/formats.c cmd/processors/parse/pairs.c cmd/processors/parse/place.c cmd/processors/parse/row.c cmd/processors/parse/types.c cmd/processors/parse/web.c cmd/processors/parse/when.c common/regex.c common/syslog.c common/json.c common/json_keys.c common/json_want.c common/json_text.c common/utf8.c common/zone.c common/unit.c common/text.c common/memory.c common/message.c common/moment.c common/option.c -lpcre2-8
+// with: cmd/processors/parse/csv.c cmd/processors/parse/formats.c cmd/processors/parse/pairs.c cmd/processors/parse/place.c cmd/processors/parse/row.c cmd/processors/parse/types.c cmd/processors/parse/web.c cmd/processors/parse/when.c common/regex.c common/syslog.c common/json.c common/json_leaf.c common/json_keys.c common/json_want.c common/json_text.c common/utf8.c common/zone.c common/unit.c common/text.c common/memory.c common/message.c common/moment.c common/option.c -lpcre2-8
 /*
  * pype-parse: whatever the text, a row is a JSON object in one line, and so is the event that it is put into. Of CSV no line is
  * dropped: each belongs to a row, to the header, or to what is bad, and each only once.

@@ -1,4 +1,4 @@
-// with: cmd/sources/socketio/dialect.c cmd/sources/socketio/packet.c common/utf8.c common/json_want.c common/json_keys.c common/json.c common/json_text.c common/text.c common/memory.c common/message.c
+// with: cmd/sources/socketio/dialect.c cmd/sources/socketio/packet.c common/utf8.c common/json_want.c common/json_keys.c common/json.c common/json_leaf.c common/json_text.c common/unit.c common/text.c common/memory.c common/message.c
 /*
  * Socket.IO 0.9: an answer of long-polling is taken apart within its bounds; what a packet is translated to is a packet of
  * today, and translated back and forth again it is the same.

@@ -1,4 +1,4 @@
-// with: cmd/sources/socketio/packet.c common/utf8.c common/json_want.c common/json_keys.c common/json.c common/json_text.c common/text.c common/memory.c common/message.c
+// with: cmd/sources/socketio/packet.c common/utf8.c common/json_want.c common/json_keys.c common/json.c common/json_leaf.c common/json_text.c common/unit.c common/text.c common/memory.c common/message.c
 /*
  * The packets of Socket.IO and the handshake of Engine.IO: the first byte says how many attachments there are. Nothing beyond the
  * padding is read; what is accepted lies within the packet and, with its attachments, is valid JSON again; a packet that is put

@@ -1,4 +1,4 @@
-// with: cmd/sources/sse/sse_stream.c cmd/sources/sse/records.c common/utf8.c common/json_want.c common/json_keys.c common/json.c common/json_text.c common/text.c common/memory.c common/message.c
+// with: cmd/sources/sse/sse_stream.c cmd/sources/sse/records.c common/utf8.c common/json_want.c common/json_keys.c common/json.c common/json_leaf.c common/json_text.c common/unit.c common/text.c common/memory.c common/message.c
 /*
  * sse_stream and records: the first bytes of the input say which of them, the limit, and the size of the pieces. What comes out does
  * not depend on the pieces, is within the limit, and has no line that the syntax does not let in.

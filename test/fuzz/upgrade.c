@@ -1,4 +1,4 @@
-// with: common/upgrade.c common/deflate.c common/netrc.c common/http_settings.c common/option.c common/unit.c common/utf8.c common/json_text.c common/json_want.c common/json_keys.c common/json.c common/text.c common/memory.c common/message.c -lcurl -lcrypto -lz
+// with: common/upgrade.c common/deflate.c common/netrc.c common/http_settings.c common/option.c common/unit.c common/utf8.c common/json_text.c common/json_want.c common/json_keys.c common/json.c common/json_leaf.c common/text.c common/memory.c common/message.c -lcurl -lcrypto -lz
 /*
  * upgrade: any bytes as the answer to a handshake. Its parts are found within it, and what is agreed on is what was offered.
  */

@@ -1,85 +1,205 @@
 /*
  * From valid JSON to the text that jq prints for it.
+ *
+ * Nearly all of it is copied, two vectors at a time. There always is room for all that is left as it is, and for what is copied
+ * beyond it; what takes more than it did before makes new room.
  */
 #include <math.h>
 
 #include "cmd/processors/jq/value.h"
+#include "common/json_leaf.h"
 #include "common/json_text.h"
 
-/* Behind the closing quote of the string at p. */
-static const char *string_end(const char *p, bool *plain)
+enum { ROOM = 64 };
+
+struct copy {
+	struct text *text;
+	char *out;
+	const char *p, *end;
+};
+
+static void make_room(struct copy *copy)
 {
-	*plain = true;
-	for (p++; *p != '"'; p++) {
-		if (*p == '\\') {
-			*plain = false;
-			p++;
-		} else if (*p == 0x7f) {
-			*plain = false;
+	struct text *text = copy->text;
+
+	text->length = (size_t)(copy->out - text->data);
+	text_reserve(text, (size_t)(copy->end - copy->p) + ROOM);
+	copy->out = text->data + text->length;
+}
+
+static char *put(char *out, const char *bytes, size_t length)
+{
+	memcpy(out, bytes, length);
+	return out + length;
+}
+
+/* A character as it stands in a string; six bytes at most. */
+static inline char *put_character(char *out, unsigned c)
+{
+	static const char letters[] = "\"\"\\\\\bb\ff\nn\rr\tt", hex[] = "0123456789abcdef";
+
+	if (c >= 0x80) {
+		if (c < 0x800) {
+			*out++ = (char)(0xc0 | c >> 6);
+		} else {
+			if (c < 0x10000) {
+				*out++ = (char)(0xe0 | c >> 12);
+			} else {
+				*out++ = (char)(0xf0 | c >> 18);
+				*out++ = (char)(0x80 | (c >> 12 & 0x3f));
+			}
+			*out++ = (char)(0x80 | (c >> 6 & 0x3f));
 		}
+		*out++ = (char)(0x80 | (c & 0x3f));
+		return out;
 	}
-	return p + 1;
+	if (c >= 0x20 && c != 0x7f && c != '"' && c != '\\') {
+		*out++ = (char)c;
+		return out;
+	}
+	for (const char *l = letters; *l; l += 2)
+		if ((unsigned char)*l == c) {
+			*out++ = '\\';
+			*out++ = l[1];
+			return out;
+		}
+	out = put(out, "\\u00", 4);
+	*out++ = hex[c >> 4];
+	*out++ = hex[c & 15];
+	return out;
 }
 
-static void add_string(struct text *text, const char *p, size_t length)
+/* Copies the escape at *p. Of escapes only "\/" and "\u…" are written otherwise; none becomes longer. */
+static inline char *put_escape(char *out, const char **p)
 {
-	struct text bytes = {0};
+	const char *escape = *p;
+	unsigned c;
 
-	json_add_unescaped(&bytes, p, length);
-	json_add_string(text, bytes.data ? bytes.data : "", bytes.length);
-	text_free(&bytes);
+	*p += 2;
+	if (escape[1] != 'u') {
+		if (escape[1] != '/')
+			*out++ = '\\';
+		*out++ = escape[1];
+		return out;
+	}
+	c = (unsigned)json_leaf_hex4(escape + 2);
+	*p += 4;
+	if (c >= 0xd800 && c < 0xdc00) {
+		c = 0x10000 + ((c - 0xd800) << 10) + ((unsigned)json_leaf_hex4(escape + 8) - 0xdc00);
+		*p += 6;
+	} else if (c >= 0xdc00 && c < 0xe000) {
+		c = 0xfffd; /* a low surrogate alone, as jq has it */
+	}
+	return put_character(out, c);
 }
 
-static bool add_number(struct text *text, const char *p, size_t length)
+static inline uint32_t stop_bits(vector bytes)
 {
-	const struct json_span span = {.at = p, .length = length, .kind = JSON_NUMBER};
-	double number = json_number(&span);
-	char digits[NUMBER_TEXT] = "";
-	size_t written;
+	return vector_bits(vector_equal(bytes, '"') | vector_equal(bytes, '\\') | vector_equal(bytes, 0x7f));
+}
 
+static void copy_string(struct copy *copy)
+{
+	const char *p = copy->p;
+	char *out = copy->out;
+
+	*out++ = *p++;
+	for (;;) {
+		vector bytes = vector_load(p), more = vector_load(p + sizeof(bytes));
+		uint32_t stops = stop_bits(bytes) | stop_bits(more) << 16;
+		unsigned count = stops ? (unsigned)__builtin_ctz(stops) : 2 * sizeof(bytes);
+
+		vector_store(out, bytes);
+		vector_store(out + sizeof(bytes), more);
+		p += count;
+		out += count;
+		if (!stops)
+			continue;
+		if (*p == '"')
+			break;
+		/* They come in rows. */
+		while (*p == '\\')
+			out = put_escape(out, &p);
+		if (*p != 0x7f)
+			continue;
+		copy->p = p + 1;
+		copy->out = put_character(out, 0x7f);
+		make_room(copy);
+		p = copy->p;
+		out = copy->out;
+	}
+	*out++ = *p++;
+	copy->p = p;
+	copy->out = out;
+}
+
+/* 1.50 and 2.0: all that is wrong with most numbers is zeros at their end. Returns where the rest of it ends. */
+static const char *without_zeros(const char *number, const char *end)
+{
+	const char *point = memchr(number, '.', (size_t)(end - number)), *whole = number + (*number == '-');
+
+	while (point && end[-1] == '0')
+		end--;
+	if (point && end == point + 1)
+		end--;
+	return json_leaf_number_facts(whole, point ? point : end, end) == 0 ? end : NULL;
+}
+
+static bool copy_number(struct copy *copy, bool doubles)
+{
+	const char *start = copy->p, *plain;
+	struct json_leaf_error error;
+	struct json_span span = {.at = start, .kind = JSON_NUMBER};
+	double number;
+	unsigned flags = 0;
+
+	copy->p = json_leaf_number(start, copy->end, &flags, true, &error);
+	span.length = (size_t)(copy->p - start);
+	if (!doubles || !(flags & JSON_RENUMBER)) {
+		copy->out = put(copy->out, start, span.length);
+		return true;
+	}
+	plain = flags & JSON_RENUMBER_EXACT ? NULL : without_zeros(start, copy->p);
+	if (plain) {
+		copy->out = put(copy->out, start, (size_t)(plain - start));
+		return true;
+	}
+	number = json_number(&span);
 	if (number != 0 && !isnormal(number))
 		return false;
-	written = number_text(digits, number);
-	text_add(text, digits, written);
+	copy->out += number_text(copy->out, number);
+	make_room(copy);
 	return true;
 }
 
 bool value_add_canonical(struct text *text, const char *json, size_t length, bool doubles)
 {
-	const char *p = json, *end = json + length;
-	bool plain;
+	struct copy copy = {.text = text, .p = json, .end = json + length};
+	bool done = true;
 
-	text_reserve(text, length);
-	while (p < end) {
-		const char *start = p;
-
-		switch (*p) {
+	text_reserve(text, 0);
+	copy.out = text->data + text->length;
+	make_room(&copy);
+	while (done && copy.p < copy.end) {
+		switch (*copy.p) {
 		case ' ':
 		case '\t':
 		case '\n':
 		case '\r':
-			p++;
-			continue;
+			copy.p++;
+			break;
 		case '"':
-			p = string_end(p, &plain);
-			if (plain)
-				text_add(text, start, (size_t)(p - start));
-			else
-				add_string(text, start, (size_t)(p - start));
-			continue;
+			copy_string(&copy);
+			break;
 		case '-':
 		case '0' ... '9':
-			while (p < end &&
-			       (*p == '+' || *p == '-' || *p == '.' || (*p | 0x20) == 'e' || (*p >= '0' && *p <= '9')))
-				p++;
-			if (!doubles)
-				text_add(text, start, (size_t)(p - start));
-			else if (!add_number(text, start, (size_t)(p - start)))
-				return false;
-			continue;
+			done = copy_number(&copy, doubles);
+			break;
 		default:
-			text_add_char(text, *p++);
+			*copy.out++ = *copy.p++;
 		}
 	}
-	return true;
+	text->length = (size_t)(copy.out - text->data);
+	text->data[text->length] = '\0';
+	return done;
 }

@@ -25,6 +25,26 @@ static enum run_outcome add_element(struct run *run, struct sink *sink, const st
 	return RUN_DONE;
 }
 
+/* The next member of an object whose keys may be anything. */
+static enum run_outcome add_member(struct run *run, struct text *text, const struct value *key,
+                                   const struct value *value)
+{
+	if (key->kind != JSON_STRING)
+		return run_fallback(run, "a key that is no string");
+	run_add_member(text, key, value);
+	return RUN_DONE;
+}
+
+/* … whose keys are known, and each but once. */
+static void add_constant_member(struct text *text, const struct value *key, const struct value *value)
+{
+	if (text->length > 1)
+		text_add_char(text, ',');
+	text_add(text, key->at, key->length);
+	text_add_char(text, ':');
+	value_add(text, value);
+}
+
 enum run_outcome run_object(struct run *run, const struct node *node, const struct value *in,
                             const struct environment *environment, struct value *result)
 {
@@ -35,26 +55,20 @@ enum run_outcome run_object(struct run *run, const struct node *node, const stru
 		return outcome;
 	text_add_char(text, '{');
 	for (size_t i = 0; outcome == RUN_DONE && i < node->count; i += 2) {
-		struct value key, value;
+		struct value spaces[2];
+		const struct value *key, *value;
 
-		outcome = run_single(run, node->list[i], in, environment, &key);
-		if (outcome == RUN_DONE && key.kind != JSON_STRING)
-			outcome = run_fallback(run, "a key that is no string");
+		outcome = run_operand(run, node->list[i], in, environment, &spaces[0], &key);
 		if (outcome == RUN_DONE)
-			outcome = run_single(run, node->list[i + 1], in, environment, &value);
-		if (outcome == RUN_DONE)
-			outcome = run_ready(run, &value, &value);
+			outcome = run_operand(run, node->list[i + 1], in, environment, &spaces[1], &value);
+		if (outcome == RUN_DONE && value->root)
+			outcome = run_ready(run, value, &spaces[1]);
 		if (outcome != RUN_DONE)
 			break;
-		if (node->letter == 'd') {
-			if (i > 0)
-				text_add_char(text, ',');
-			text_add(text, key.at, key.length);
-			text_add_char(text, ':');
-			value_add(text, &value);
-		} else {
-			run_add_member(text, &key, &value);
-		}
+		if (node->letter == 'd')
+			add_constant_member(text, key, value);
+		else
+			outcome = add_member(run, text, key, value);
 	}
 	if (outcome == RUN_DONE) {
 		text_add_char(text, '}');

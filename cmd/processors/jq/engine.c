@@ -119,17 +119,18 @@ static void count(struct engine *engine, const char *reason)
 
 static void compare(struct engine *engine)
 {
-	const struct native *native = &engine->native;
+	struct native *native = &engine->native;
+	const char *bytes;
 	struct text ours;
-	size_t start = 0;
+	size_t length;
 
 	text_clear(&engine->got);
 	text_init(&ours);
 	engine->bad = false;
 	for (size_t i = 0; i < native->count; i++) {
-		text_add(&ours, native->out.data + start, native->results[i].end - start);
+		bytes = native_result(native, i, &length);
+		text_add(&ours, bytes, length);
 		text_add_char(&ours, '\n');
-		start = native->results[i].end;
 	}
 	run_libjq(engine);
 	if (engine->bad || ours.length != engine->got.length ||
@@ -185,7 +186,7 @@ struct engine *engine_open(const struct engine_program *program, const struct en
 		(struct engine_host){engine, relay_line, relay_result, relay_bad, relay_number, relay_name, NULL};
 	engine->verify = is_set("PYPE_JQ_VERIFY", "1");
 	if (may_be_native(engine))
-		engine->is_native = native_init(&engine->native, program, libjq_prints_doubles(), &engine->whole);
+		engine->is_native = native_init(&engine->native, program, libjq_prints_doubles, &engine->whole);
 	if (engine->is_native && !option_checking())
 		return engine;
 	engine->libjq = libjq_open(program, engine->is_native ? &engine->relay : host);
@@ -199,9 +200,9 @@ struct engine *engine_open(const struct engine_program *program, const struct en
 bool engine_next(struct engine *engine)
 {
 	const struct engine_host *host = engine->host;
-	const struct native *native = &engine->native;
-	const char *reason;
-	size_t start = 0;
+	struct native *native = &engine->native;
+	const char *reason, *bytes;
+	size_t length;
 
 	if (!engine->is_native)
 		return libjq_next(engine->libjq);
@@ -224,9 +225,8 @@ bool engine_next(struct engine *engine)
 	if (engine->verify)
 		compare(engine);
 	for (size_t i = 0; i < native->count; i++) {
-		host->result(host->context, native->out.data + start, native->results[i].end - start,
-		             native->results[i].truth);
-		start = native->results[i].end;
+		bytes = native_result(native, i, &length);
+		host->result(host->context, bytes, length, value_truth(&native->results[i]));
 	}
 	return true;
 }

@@ -22,27 +22,15 @@ static enum run_outcome pipe_on(struct run *run, struct sink *sink, const struct
 static enum run_outcome binary(struct run *run, const struct node *node, const struct value *left,
                                const struct value *right, struct value *result)
 {
-	struct value l, r;
 	enum run_outcome outcome;
-	int order;
+	bool truth;
 
 	if (node->operation == OP_BINARY)
 		return run_binary(run, node->letter, left, right, result);
-	outcome = run_ready(run, left, &l);
+	outcome = run_compare(run, node->letter, left, right, &truth);
 	if (outcome == RUN_DONE)
-		outcome = run_ready(run, right, &r);
-	if (outcome != RUN_DONE)
-		return outcome;
-	if (node->letter == '=' || node->letter == '!') {
-		*result = value_bool(value_equal(&run->arena, &l, &r) == (node->letter == '='));
-		return RUN_DONE;
-	}
-	order = value_compare(&run->arena, &l, &r);
-	*result = value_bool(node->letter == '<'   ? order < 0
-	                     : node->letter == 'l' ? order <= 0
-	                     : node->letter == '>' ? order > 0
-	                                           : order >= 0);
-	return RUN_DONE;
+		*result = value_bool(truth);
+	return outcome;
 }
 
 static enum run_outcome with_left(struct run *run, struct sink *sink, const struct value *left)
@@ -196,49 +184,7 @@ enum run_outcome run_only(struct run *run, const struct node *node, const struct
 	return outcome;
 }
 
-/* ---- any, range ---- */
-
-struct any_sink {
-	struct sink sink;
-	const struct node *node;
-	const struct environment *environment;
-	bool all, found;
-};
-
-static enum run_outcome any_truth(struct run *run, struct sink *sink, const struct value *value)
-{
-	struct any_sink *any = (struct any_sink *)sink;
-
-	(void)run;
-	if (value_truth(value) == any->all)
-		return RUN_DONE;
-	any->found = true;
-	return RUN_STOP;
-}
-
-static enum run_outcome any_of(struct run *run, struct sink *sink, const struct value *value)
-{
-	struct any_sink *any = (struct any_sink *)sink;
-	struct any_sink inner = *any;
-	enum run_outcome outcome;
-
-	inner.sink.take = any_truth;
-	outcome = run_node(run, any->node->b, value, any->environment, &inner.sink);
-	any->found = inner.found;
-	return outcome;
-}
-
-static enum run_outcome run_any(struct run *run, const struct node *node, const struct value *in,
-                                const struct environment *environment, struct value *result)
-{
-	struct any_sink any = {.sink = {any_of}, .node = node, .environment = environment, .all = node->letter == 'l'};
-	enum run_outcome outcome = run_node(run, node->a, in, environment, &any.sink);
-
-	if (outcome == RUN_STOP && any.found)
-		outcome = RUN_DONE;
-	*result = value_bool(any.found != any.all);
-	return outcome;
-}
+/* ---- range ---- */
 
 static enum run_outcome range(struct run *run, const struct node *node, const struct value *in,
                               const struct environment *environment, struct sink *sink)
@@ -284,31 +230,30 @@ static enum run_outcome single_alternative(struct run *run, const struct node *n
 	return outcome;
 }
 
-static enum run_outcome single_logic(struct run *run, const struct node *node, const struct value *in,
+static enum run_outcome single_truth(struct run *run, const struct node *node, const struct value *in,
                                      const struct environment *environment, struct value *result)
 {
-	enum run_outcome outcome = run_single(run, node->a, in, environment, result);
-	bool is_or = node->operation == OP_OR;
+	bool truth;
+	enum run_outcome outcome = run_truth(run, node, in, environment, &truth);
 
-	if (outcome == RUN_DONE && value_truth(result) != is_or)
-		outcome = run_single(run, node->b, in, environment, result);
-	*result = value_bool(outcome == RUN_DONE && value_truth(result));
+	*result = value_bool(outcome == RUN_DONE && truth);
 	return outcome;
 }
 
 static enum run_outcome single_binary(struct run *run, const struct node *node, const struct value *in,
                                       const struct environment *environment, struct value *result)
 {
-	struct value left, right;
-	enum run_outcome outcome = run_single(run, node->b, in, environment, &right);
+	struct value spaces[2];
+	const struct value *left, *right;
+	enum run_outcome outcome = run_operand(run, node->b, in, environment, &spaces[1], &right);
 
 	if (outcome == RUN_DONE)
-		outcome = run_single(run, node->a, in, environment, &left);
+		outcome = run_operand(run, node->a, in, environment, &spaces[0], &left);
 	if (outcome != RUN_DONE)
 		return outcome;
 	if (node->operation == OP_INDEX)
-		return run_index(run, &left, &right, result);
-	return binary(run, node, &left, &right, result);
+		return run_index(run, left, right, result);
+	return run_binary(run, node->letter, left, right, result);
 }
 
 static enum run_outcome single_function(struct run *run, const struct node *node, const struct value *in,
@@ -334,6 +279,7 @@ enum run_outcome run_single(struct run *run, const struct node *node, const stru
 {
 	struct value value;
 	enum run_outcome outcome;
+	bool truth;
 
 	switch (node->operation) {
 	case OP_IDENTITY:
@@ -351,20 +297,19 @@ enum run_outcome run_single(struct run *run, const struct node *node, const stru
 		outcome = run_single(run, node->a, in, environment, &value);
 		return outcome == RUN_DONE ? run_single(run, node->b, &value, environment, result) : outcome;
 	case OP_IF:
-		outcome = run_single(run, node->a, in, environment, &value);
-		return outcome == RUN_DONE
-		               ? run_single(run, value_truth(&value) ? node->b : node->c, in, environment, result)
-		               : outcome;
+		outcome = run_truth(run, node->a, in, environment, &truth);
+		return outcome == RUN_DONE ? run_single(run, truth ? node->b : node->c, in, environment, result)
+		                           : outcome;
 	case OP_SLICE:
 		outcome = run_single(run, node->a, in, environment, &value);
 		return outcome == RUN_DONE ? run_slice(run, node, in, environment, &value, result) : outcome;
 	case OP_INDEX:
 	case OP_BINARY:
-	case OP_COMPARE:
 		return single_binary(run, node, in, environment, result);
+	case OP_COMPARE:
 	case OP_AND:
 	case OP_OR:
-		return single_logic(run, node, in, environment, result);
+		return single_truth(run, node, in, environment, result);
 	case OP_ALTERNATIVE:
 		return single_alternative(run, node, in, environment, result);
 	case OP_STRING:
@@ -486,13 +431,36 @@ static enum run_outcome run_many(struct run *run, const struct node *node, const
 enum run_outcome run_node(struct run *run, const struct node *node, const struct value *in,
                           const struct environment *environment, struct sink *sink)
 {
-	struct value value;
-	enum run_outcome outcome;
+	struct value values[2]; /* what the last step gave, and the next one */
+	enum run_outcome outcome = RUN_DONE;
+	size_t i = 0;
 
-	if (node->single && !binds_names(node->operation)) {
-		outcome = run_single(run, node, in, environment, &value);
-		return outcome == RUN_DONE ? run_give(run, sink, &value) : outcome;
+	/* Down to what gives its values to the sink: the conditions and the steps before it mostly are single. */
+	while (node->operation != OP_IDENTITY) {
+		bool truth;
+
+		if (node->single && !binds_names(node->operation)) {
+			outcome = run_single(run, node, in, environment, &values[i]);
+			return outcome == RUN_DONE ? run_give(run, sink, &values[i]) : outcome;
+		}
+		if (node->operation == OP_IF && node->a->single) {
+			outcome = run_truth(run, node->a, in, environment, &truth);
+			node = truth ? node->b : node->c;
+		} else if (node->operation == OP_PIPE && node->a->single) {
+			outcome = run_single(run, node->a, in, environment, &values[i]);
+			node = node->b;
+			in = &values[i];
+			i = !i;
+		} else {
+			break;
+		}
+		if (outcome != RUN_DONE)
+			return outcome;
 	}
+	if (node->operation == OP_IDENTITY)
+		return run_give(run, sink, in);
+	if (node->operation == OP_EMPTY)
+		return RUN_DONE;
 	if (run->depth >= RUN_DEPTH || run->arena.total > ARENA_MOST)
 		return run_fallback(run, "nested too deep, or too large");
 	run->depth++;

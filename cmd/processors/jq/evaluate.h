@@ -26,11 +26,38 @@ static inline enum run_outcome run_give(struct run *run, struct sink *sink, cons
 enum run_outcome run_only(struct run *run, const struct node *node, const struct value *in,
                           const struct environment *environment, struct value *result);
 
+/* ---- condition.c ---- */
+
+/* Whether a node that is single gives something true. */
+enum run_outcome run_truth(struct run *run, const struct node *node, const struct value *in,
+                           const struct environment *environment, bool *truth);
+/* The letter of OP_COMPARE. */
+enum run_outcome run_compare(struct run *run, char letter, const struct value *left, const struct value *right,
+                             bool *truth);
+
+/* OP_ANY */
+enum run_outcome run_any(struct run *run, const struct node *node, const struct value *in,
+                         const struct environment *environment, struct value *result);
+
 /* ---- paths.c ---- */
 
 /* OP_PATH of a value, and of the line itself. */
 enum run_outcome run_path(struct run *run, const struct node *path, const struct value *in, struct value *result);
 enum run_outcome run_look_up(struct run *run, const struct node *path, struct value *result);
+
+/* The value of a node that is single: in the tree if it is a literal, else in space. */
+static inline enum run_outcome run_operand(struct run *run, const struct node *node, const struct value *in,
+                                           const struct environment *environment, struct value *space,
+                                           const struct value **operand)
+{
+	*operand = node->operation == OP_LITERAL ? &node->literal : space;
+	if (node->operation == OP_LITERAL)
+		return RUN_DONE;
+	if (node->operation == OP_PATH && node->sought && in->root)
+		return run_look_up(run, node, space);
+	return run_single(run, node, in, environment, space);
+}
+
 /* OP_INDEX; with '?' it may give nothing. */
 enum run_outcome run_give_index(struct run *run, const struct node *node, const struct value *container,
                                 const struct value *key, struct sink *sink);

@@ -5,13 +5,14 @@
 #include "cmd/processors/jq/syntax.h"
 #include "common/memory.h"
 
-enum { OUT_MOST = 64 << 20 };
+enum { RESULTS_MOST = 1 << 21 };
 
-bool native_init(struct native *native, const struct engine_program *program, bool doubles, const char **reason)
+bool native_init(struct native *native, const struct engine_program *program, bool (*prints_doubles)(void),
+                 const char **reason)
 {
 	size_t at;
 
-	*native = (struct native){.raw = program->raw_output, .run = {.doubles = doubles}};
+	*native = (struct native){.raw = program->raw_output, .run = {.prints_doubles = prints_doubles}};
 	if (program->null_input || program->raw_input || program->slurp || program->ascii || program->sort_keys) {
 		*reason = "an option";
 		return false;
@@ -36,7 +37,7 @@ void native_clear(struct native *native)
 	text_free(&native->run.root_text);
 	free(native->run.spans);
 	free(native->run.prefixes);
-	text_free(&native->out);
+	text_free(&native->text);
 	free(native->results);
 }
 
@@ -48,23 +49,31 @@ struct result_sink {
 static enum run_outcome take_result(struct run *run, struct sink *sink, const struct value *value)
 {
 	struct native *native = ((struct result_sink *)sink)->native;
-	struct value ready;
-	enum run_outcome outcome = run_ready(run, value, &ready);
 
-	if (outcome != RUN_DONE)
-		return outcome;
-	if (native->out.length > OUT_MOST)
-		return run_fallback(run, "nested too deep, or too large");
-	if (native->raw && ready.kind == JSON_STRING)
-		json_add_unescaped(&native->out, ready.at, ready.length);
-	else
-		value_add(&native->out, &ready);
 	if (native->count == native->capacity) {
+		if (native->count == RESULTS_MOST)
+			return run_fallback(run, "nested too deep, or too large");
 		native->capacity = native->capacity ? 2 * native->capacity : 16;
 		native->results = xreallocarray(native->results, native->capacity, sizeof(*native->results));
 	}
-	native->results[native->count++] = (struct native_result){native->out.length, value_truth(&ready)};
-	return RUN_DONE;
+	return run_ready(run, value, &native->results[native->count++]);
+}
+
+const char *native_result(struct native *native, size_t result, size_t *length)
+{
+	const struct value *value = &native->results[result];
+
+	if (value->at && !(native->raw && value->kind == JSON_STRING)) {
+		*length = value->length;
+		return value->at;
+	}
+	text_clear(&native->text);
+	if (value->at)
+		json_add_unescaped(&native->text, value->at, value->length);
+	else
+		value_add(&native->text, value);
+	*length = native->text.length;
+	return native->text.data;
 }
 
 const char *native_line(struct native *native, const char *line, size_t length)
@@ -73,8 +82,8 @@ const char *native_line(struct native *native, const char *line, size_t length)
 	struct run *run = &native->run;
 
 	native->count = 0;
-	text_clear(&native->out);
-	arena_release(&run->arena, (struct arena_mark){0});
+	if (run->arena.chunk)
+		arena_release(&run->arena, (struct arena_mark){0});
 	run->line = line;
 	run->depth = run->texts_taken = 0;
 	run->length = length;

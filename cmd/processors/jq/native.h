@@ -16,24 +16,24 @@ struct native {
 	struct json_shapes shapes;
 	bool raw; /* strings are given as their bytes */
 
-	/* the results of the last line, one behind the other */
-	struct text out;
-	struct native_result {
-		size_t end; /* in out */
-		bool truth;
-	} * results;
+	struct value *results; /* of the last line; they lie in it, or in run's memory */
 	size_t count, capacity;
+	struct text text; /* of a result that is a number, or is not written as it stands */
 };
 
 /*
- * doubles: numbers are printed as jq 1.6 does. False: the program is for libjq; *reason says why. Cleared in either case by
+ * prints_doubles: as in struct run. False: the program is for libjq; *reason says why. Cleared in either case by
  * native_clear.
  */
-bool native_init(struct native *native, const struct engine_program *program, bool doubles, const char **reason);
+bool native_init(struct native *native, const struct engine_program *program, bool (*prints_doubles)(void),
+                 const char **reason);
 void native_clear(struct native *native);
 
 /* NULL: done, and the results are there. Else the reason why the line is for libjq. JSON_PADDING bytes behind it are readable. */
 const char *native_line(struct native *native, const char *line, size_t length);
+
+/* The bytes of a result, until the next one's. */
+const char *native_result(struct native *native, size_t result, size_t *length);
 
 /* Finds out which paths of a tree are looked for in the line (analyse.c). root: the node works on the line itself. */
 void analyse(struct tree *tree, struct run *run, struct node *node, bool root);

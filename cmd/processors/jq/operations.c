@@ -31,8 +31,12 @@ struct value run_text_value(struct run *run)
 }
 
 /* What of the flags keeps a text from being what jq prints. */
-static unsigned faults(const struct run *run, unsigned flags)
+static unsigned faults(struct run *run, unsigned flags)
 {
+	if ((flags & (JSON_RENUMBER | JSON_RENUMBER_EXACT)) && !run->asked) {
+		run->doubles = run->prints_doubles();
+		run->asked = true;
+	}
 	if (!(flags & JSON_RESTRING))
 		flags &= ~(unsigned)JSON_ESCAPED;
 	return flags & ~(unsigned)(run->doubles ? JSON_RENUMBER_EXACT : 0);
@@ -68,15 +72,11 @@ enum run_outcome run_span(struct run *run, const struct json_span *span, struct 
 	return RUN_DONE;
 }
 
-enum run_outcome run_ready(struct run *run, const struct value *value, struct value *ready)
+enum run_outcome run_root(struct run *run, struct value *ready)
 {
 	unsigned flags = run->json.flags;
 	enum run_outcome outcome;
 
-	if (!value->root) {
-		*ready = *value;
-		return RUN_DONE;
-	}
 	if (!run->root_ready) {
 		outcome = usable(run, &flags);
 		if (outcome != RUN_DONE)
@@ -93,8 +93,7 @@ enum run_outcome run_ready(struct run *run, const struct value *value, struct va
 		}
 		run->root_ready = true;
 	}
-	*ready = run->root;
-	ready->root = false;
+	*ready = (struct value){.kind = run->root.kind, .at = run->root.at, .length = run->root.length};
 	return RUN_DONE;
 }
 

@@ -42,6 +42,10 @@ enum run_outcome run_look_up(struct run *run, const struct node *path, struct va
 {
 	const struct json_span *span = &run->spans[path->slot];
 
+	if (span->kind != JSON_NONE && span->flags == 0) {
+		*result = (struct value){.kind = span->kind, .at = span->at, .length = span->length};
+		return RUN_DONE;
+	}
 	return span->kind != JSON_NONE ? run_span(run, span, result) : look_missing(run, path, result);
 }
 

@@ -13,7 +13,9 @@
 enum { RUN_TEXTS = 64, RUN_DEPTH = 1500 };
 
 struct run {
-	bool doubles; /* jq 1.6: numbers are printed as the doubles they are; else as they were written */
+	bool (*prints_doubles)(
+		void); /* whether jq prints numbers as the doubles they are (1.6), or as they were written … */
+	bool asked, doubles; /* … asked only when it makes a difference, since libjq has to be loaded for it */
 	struct arena arena;
 	struct json_want want; /* the paths of the tree that are looked for in the line */
 	struct json_span *spans;
@@ -68,8 +70,17 @@ static inline enum run_outcome run_unfit(struct run *run)
 	return run_fallback(run, "an input that a function is not made for");
 }
 
+/* The line as a value with its text. */
+enum run_outcome run_root(struct run *run, struct value *ready);
+
 /* A value as text: of the root only now, if need be. */
-enum run_outcome run_ready(struct run *run, const struct value *value, struct value *ready);
+static inline enum run_outcome run_ready(struct run *run, const struct value *value, struct value *ready)
+{
+	if (value->root)
+		return run_root(run, ready);
+	*ready = *value;
+	return RUN_DONE;
+}
 /* A span of the line as a value. */
 enum run_outcome run_span(struct run *run, const struct json_span *span, struct value *value);
 

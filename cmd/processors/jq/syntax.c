@@ -169,6 +169,10 @@ struct node *syntax_literal(struct parser *parser, struct value literal)
 	memcpy(copy, literal.at, literal.length);
 	node->literal = literal;
 	node->literal.at = copy;
+	if (literal.kind == JSON_NUMBER) {
+		node->literal.number = value_double(&literal);
+		node->literal.known = true;
+	}
 	return node;
 }
 

@@ -258,13 +258,6 @@ void value_add(struct text *text, const struct value *value)
 	}
 }
 
-double value_double(const struct value *value)
-{
-	const struct json_span span = {.at = value->at, .length = value->length, .kind = JSON_NUMBER};
-
-	return value->at ? json_number(&span) : value->number;
-}
-
 const char *value_bytes(struct arena *arena, const struct value *string, size_t *length)
 {
 	struct text text = {0};
@@ -372,11 +365,8 @@ int value_compare(struct arena *arena, const struct value *left, const struct va
 	if (left->kind != right->kind)
 		return left->kind < right->kind ? -1 : 1;
 	switch (left->kind) {
-	case JSON_NUMBER: {
-		double l = value_double(left), r = value_double(right);
-
-		return l < r ? -1 : l != r;
-	}
+	case JSON_NUMBER:
+		return value_compare_numbers(left, right);
 	case JSON_STRING:
 		return compare_strings(arena, left, right);
 	case JSON_ARRAY:

@@ -25,6 +25,7 @@ enum run_outcome {
 struct value {
 	enum json_kind kind;
 	bool root; /* the whole line; at and length only after run_root */
+	bool known; /* number is that of the text, too */
 	const char *at; /* NULL: a number that has been computed */
 	size_t length;
 	double number;
@@ -112,7 +113,12 @@ static inline bool value_truth(const struct value *value)
 void value_add(struct text *text, const struct value *value);
 
 /* A number's double. */
-double value_double(const struct value *value);
+static inline double value_double(const struct value *value)
+{
+	const struct json_span span = {.at = value->at, .length = value->length, .kind = JSON_NUMBER};
+
+	return value->at && !value->known ? json_number(&span) : value->number;
+}
 
 static inline bool value_escaped(const struct value *string)
 {
@@ -121,6 +127,13 @@ static inline bool value_escaped(const struct value *string)
 /* The bytes of a string: in its own text, or, if that has escapes, in the arena. */
 const char *value_bytes(struct arena *arena, const struct value *string, size_t *length);
 
+static inline int value_compare_numbers(const struct value *left, const struct value *right)
+{
+	double l = value_double(left), r = value_double(right);
+
+	return l < r ? -1 : l != r;
+}
+
 /* jq's order: null, false, true, numbers, strings, arrays, objects. */
 int value_compare(struct arena *arena, const struct value *left, const struct value *right);
 bool value_equal(struct arena *arena, const struct value *left, const struct value *right);
@@ -128,8 +141,9 @@ bool value_equal(struct arena *arena, const struct value *left, const struct val
 /* ---- canonical (canonical.c) ---- */
 
 /*
- * Appends a valid JSON text as jq prints it. doubles: jq 1.6, which prints every number as the double it is. There is no key
- * twice, and no number that flags JSON_RENUMBER_EXACT unless doubles. False: there is a number that only jq knows to print.
+ * Appends a valid JSON text, behind which JSON_PADDING bytes are readable, as jq prints it. doubles: jq 1.6, which prints every
+ * number as the double it is. There is no key twice, and no number that flags JSON_RENUMBER_EXACT unless doubles. False: there is
+ * a number that only jq knows to print.
  */
 bool value_add_canonical(struct text *text, const char *json, size_t length, bool doubles);
 

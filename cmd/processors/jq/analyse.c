@@ -64,6 +64,9 @@ void analyse(struct tree *tree, struct run *run, struct node *node, bool root)
 	case OP_PIPE:
 		b = root && passes(node->a);
 		break;
+	case OP_OTHER:
+		a = b = c = root && node->inside;
+		break;
 	case OP_REDUCE:
 	case OP_FOREACH:
 		c = false;

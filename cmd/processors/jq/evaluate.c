@@ -314,16 +314,22 @@ static enum run_outcome single_binary(struct run *run, const struct node *node, 
 static enum run_outcome single_function(struct run *run, const struct node *node, const struct value *in,
                                         const struct environment *environment, struct value *result)
 {
-	struct value value, argument;
+	const struct node *nodes[] = {node->a, node->b};
+	struct value value, arguments[2];
 	enum run_outcome outcome = run_ready(run, in, &value);
 
-	if (outcome == RUN_DONE && node->a)
-		outcome = run_single(run, node->a, in, environment, &argument);
-	if (outcome == RUN_DONE && node->a)
-		outcome = run_ready(run, &argument, &argument);
+	for (int i = 0; i < 2 && nodes[i] && outcome == RUN_DONE; i++) {
+		outcome = run_single(run, nodes[i], in, environment, &arguments[i]);
+		if (outcome == RUN_DONE)
+			outcome = run_ready(run, &arguments[i], &arguments[i]);
+	}
 	if (outcome != RUN_DONE)
 		return outcome;
-	return node->a ? node->function2(run, &value, &argument, result) : node->function(run, &value, result);
+	outcome = !node->a   ? node->function(run, &value, result)
+	          : !node->b ? node->function2(run, &value, &arguments[0], result)
+	                     : node->function3(run, &value, &arguments[0], &arguments[1], result);
+	value_leave(result);
+	return outcome;
 }
 
 static enum run_outcome with_one(struct run *run, const struct node *node, const struct value *in,
@@ -382,6 +388,9 @@ enum run_outcome run_single(struct run *run, const struct node *node, const stru
 		return run_any(run, node, in, environment, result);
 	case OP_UPDATE:
 		return run_update(run, node, in, environment, result);
+	case OP_OTHER:
+		return node->one ? node->one(run, node, in, environment, result)
+		                 : with_one(run, node, in, environment, result);
 	default:
 		return with_one(run, node, in, environment, result);
 	}
@@ -478,6 +487,8 @@ static enum run_outcome run_many(struct run *run, const struct node *node, const
 		return range(run, node, in, environment, out);
 	case OP_UPDATE:
 		return run_updates(run, node, in, environment, out);
+	case OP_OTHER:
+		return node->many(run, node, in, environment, out);
 	default:
 		return run_fallback(run, "an operation");
 	}

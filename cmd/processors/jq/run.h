@@ -34,6 +34,7 @@ struct run {
 	struct text texts[RUN_TEXTS]; /* taken and given back like a stack */
 	size_t texts_taken;
 	const char *reason; /* of RUN_FALLBACK */
+	const struct value *message; /* of RUN_ERROR: what `error` was given, in the arena; NULL: jq's own words */
 };
 
 /* What takes the values that a node gives, one by one: RUN_DONE to get the next one. */
@@ -50,6 +51,7 @@ struct environment {
 	const struct node *node; /* of a function: its definition; of a parameter: the argument … */
 	const struct environment *scope; /* … and where that was written */
 	bool definition;
+	bool *broken; /* of a label */
 };
 
 /* Gives sink all values of the node for the input. */
@@ -61,6 +63,20 @@ enum run_outcome run_single(struct run *run, const struct node *node, const stru
 
 /* RUN_FALLBACK, for this reason. */
 enum run_outcome run_fallback(struct run *run, const char *reason);
+
+/* RUN_ERROR; what jq says of it differs. */
+static inline enum run_outcome run_error(struct run *run, const char *reason)
+{
+	run_fallback(run, reason);
+	run->message = NULL;
+	return RUN_ERROR;
+}
+
+/* An input that a function is not made for, as all versions say. */
+static inline enum run_outcome run_wrong(struct run *run)
+{
+	return run_error(run, "an input that a function is not made for");
+}
 
 /* … because an input is not what a function is made for. */
 static inline enum run_outcome run_unfit(struct run *run)

@@ -5,6 +5,13 @@
  */
 #include "cmd/processors/jq/trails.h"
 
+/* What has come of a place. */
+enum place {
+	PLACE_CHANGED,
+	PLACE_GONE, /* there is no new value */
+	PLACE_LEFT, /* no path has led to it: where there is none, none is made */
+};
+
 struct assignment {
 	const struct node *node;
 	const struct environment *environment;
@@ -23,14 +30,14 @@ static enum run_outcome keep_first(struct run *run, struct sink *sink, const str
 
 /* What stands in a place becomes of the old value; gone: nothing. */
 static enum run_outcome become(struct run *run, const struct assignment *assignment, const struct value *old,
-                               struct value *result, bool *gone)
+                               struct value *result, enum place *place)
 {
 	const struct node *node = assignment->node;
 	struct stage_sink stage = {.sink = {keep_first}};
 	const struct value before = *old; /* result may be the same struct */
 	enum run_outcome outcome;
 
-	*gone = false;
+	*place = PLACE_CHANGED;
 	*result = assignment->right ? *assignment->right : before;
 	switch (node->letter) {
 	case '=':
@@ -43,7 +50,8 @@ static enum run_outcome become(struct run *run, const struct assignment *assignm
 		break;
 	case '|':
 		outcome = run_node(run, node->b, &before, assignment->environment, &stage.sink);
-		*gone = outcome == RUN_DONE && !stage.found;
+		if (outcome == RUN_DONE && !stage.found)
+			*place = PLACE_GONE;
 		if (outcome == RUN_STOP && stage.found)
 			outcome = RUN_DONE;
 		if (stage.found)
@@ -63,7 +71,7 @@ static enum run_outcome become(struct run *run, const struct assignment *assignm
 /* What is to be done with the value that a path has led to so far. */
 struct change;
 typedef enum run_outcome change_function(struct run *run, const struct change *change, const struct value *in,
-                                         struct value *result, bool *gone);
+                                         struct value *result, enum place *place);
 struct change {
 	change_function *apply;
 	const struct assignment *assignment;
@@ -92,43 +100,45 @@ bool assign_plain(const struct node *path)
 }
 
 static enum run_outcome change_value(struct run *run, const struct node *path, const struct value *in,
-                                     const struct change *change, struct value *result, bool *gone);
+                                     const struct change *change, struct value *result, enum place *place);
 
 static enum run_outcome apply_last(struct run *run, const struct change *change, const struct value *in,
-                                   struct value *result, bool *gone)
+                                   struct value *result, enum place *place)
 {
-	return become(run, change->assignment, in, result, gone);
+	return become(run, change->assignment, in, result, place);
 }
 
 static enum run_outcome apply_node(struct run *run, const struct change *change, const struct value *in,
-                                   struct value *result, bool *gone)
+                                   struct value *result, enum place *place)
 {
-	return change_value(run, change->node, in, change->next, result, gone);
+	return change_value(run, change->node, in, change->next, result, place);
 }
 
 static enum run_outcome apply_each(struct run *run, const struct change *change, const struct value *in,
-                                   struct value *result, bool *gone)
+                                   struct value *result, enum place *place)
 {
 	const char *p = value_inside(in);
-	bool is_object = in->kind == JSON_OBJECT, without;
+	bool is_object = in->kind == JSON_OBJECT;
+	enum place inner;
 	struct value key = value_constant(JSON_NULL), element;
 	struct text *text;
 	enum run_outcome outcome = RUN_DONE;
 
-	*gone = false;
+	*place = PLACE_LEFT;
 	*result = *in;
 	if (!is_object && in->kind != JSON_ARRAY)
 		return change->node->optional ? RUN_DONE : run_error(run, "a value that cannot be iterated over");
 	text = run_text(run);
 	if (!text)
 		return RUN_FALLBACK;
+	*place = PLACE_CHANGED;
 	text_add_char(text, is_object ? '{' : '[');
 	while (outcome == RUN_DONE && (is_object ? value_next_member(&p, &key, &element) : value_next(&p, &element))) {
-		outcome = change->next->apply(run, change->next, &element, &element, &without);
+		outcome = change->next->apply(run, change->next, &element, &element, &inner);
 		/* Of an array the versions leave different elements. */
-		if (outcome == RUN_DONE && without && !is_object)
+		if (outcome == RUN_DONE && inner == PLACE_GONE && !is_object)
 			outcome = run_fallback(run, "an update without a value");
-		if (outcome != RUN_DONE || without)
+		if (outcome != RUN_DONE || inner == PLACE_GONE)
 			continue;
 		if (text->length > 1)
 			text_add_char(text, ',');
@@ -144,23 +154,28 @@ static enum run_outcome apply_each(struct run *run, const struct change *change,
 }
 
 static enum run_outcome change_at(struct run *run, const struct node *path, const struct value *in,
-                                  const struct change *change, struct value *result, bool *gone)
+                                  const struct change *change, struct value *result, enum place *place)
 {
 	struct value old, changed;
-	bool without;
+	enum place inner;
 	enum run_outcome outcome = run_path(run, path, in, &old);
 
-	*gone = false;
 	if (outcome == RUN_DONE)
-		outcome = change->apply(run, change, &old, &changed, &without);
-	if (outcome == RUN_DONE && without && !path->steps[path->count - 1].key)
+		outcome = change->apply(run, change, &old, &changed, &inner);
+	if (outcome != RUN_DONE)
+		return outcome;
+	*place = inner == PLACE_LEFT ? PLACE_LEFT : PLACE_CHANGED;
+	if (inner == PLACE_LEFT) {
+		*result = *in;
+		return RUN_DONE;
+	}
+	if (inner == PLACE_GONE && !path->steps[path->count - 1].key)
 		return run_fallback(run, "an update without a value");
-	return outcome == RUN_DONE ? run_set(run, in, path->steps, path->count, without ? NULL : &changed, result)
-	                           : outcome;
+	return run_set(run, in, path->steps, path->count, inner == PLACE_GONE ? NULL : &changed, result);
 }
 
 static enum run_outcome change_value(struct run *run, const struct node *path, const struct value *in,
-                                     const struct change *change, struct value *result, bool *gone)
+                                     const struct change *change, struct value *result, enum place *place)
 {
 	struct change inner = {.assignment = change->assignment, .next = change};
 	struct value truth;
@@ -168,24 +183,24 @@ static enum run_outcome change_value(struct run *run, const struct node *path, c
 
 	switch (path->operation) {
 	case OP_IDENTITY:
-		return change->apply(run, change, in, result, gone);
+		return change->apply(run, change, in, result, place);
 	case OP_PATH:
-		return change_at(run, path, in, change, result, gone);
+		return change_at(run, path, in, change, result, place);
 	case OP_ITERATE:
 		inner.apply = apply_each;
 		inner.node = path;
-		return change_value(run, path->a, in, &inner, result, gone);
+		return change_value(run, path->a, in, &inner, result, place);
 	case OP_PIPE:
 		inner.apply = apply_node;
 		inner.node = path->b;
-		return change_value(run, path->a, in, &inner, result, gone);
+		return change_value(run, path->a, in, &inner, result, place);
 	case OP_IF:
 		outcome = run_single(run, path->a, in, change->assignment->environment, &truth);
 		return outcome == RUN_DONE ? change_value(run, value_truth(&truth) ? path->b : path->c, in, change,
-		                                          result, gone)
+		                                          result, place)
 		                           : outcome;
 	default: /* OP_EMPTY */
-		*gone = false;
+		*place = PLACE_LEFT;
 		*result = *in;
 		return RUN_DONE;
 	}
@@ -197,7 +212,7 @@ static enum run_outcome assign_each(struct run *run, const struct assignment *as
                                     struct value *result)
 {
 	struct value paths, path, old, changed;
-	bool gone = false;
+	enum place place = PLACE_CHANGED;
 	const char *p;
 	enum run_outcome outcome =
 		trail_collect(run, assignment->node->a, in, assignment->environment, &paths);
@@ -208,8 +223,8 @@ static enum run_outcome assign_each(struct run *run, const struct assignment *as
 	for (p = value_inside(&paths); outcome == RUN_DONE && value_next(&p, &path);) {
 		outcome = path_get(run, result, &path, &old);
 		if (outcome == RUN_DONE)
-			outcome = become(run, assignment, &old, &changed, &gone);
-		if (outcome == RUN_DONE && gone)
+			outcome = become(run, assignment, &old, &changed, &place);
+		if (outcome == RUN_DONE && place == PLACE_GONE)
 			outcome = run_fallback(run, "an update without a value");
 		if (outcome == RUN_DONE)
 			outcome = path_set(run, result, &path, &changed, result);
@@ -221,14 +236,14 @@ static enum run_outcome assign(struct run *run, const struct assignment *assignm
                                struct value *result)
 {
 	const struct change last = {.apply = apply_last, .assignment = assignment};
-	bool gone = false;
+	enum place place = PLACE_CHANGED;
 	enum run_outcome outcome;
 
 	if (assignment->node->plain)
-		outcome = change_value(run, assignment->node->a, in, &last, result, &gone);
+		outcome = change_value(run, assignment->node->a, in, &last, result, &place);
 	else
 		outcome = assign_each(run, assignment, in, result);
-	if (outcome == RUN_DONE && gone)
+	if (outcome == RUN_DONE && place == PLACE_GONE)
 		outcome = run_fallback(run, "an update without a value");
 	value_leave(result);
 	return outcome;

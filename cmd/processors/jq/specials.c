@@ -168,7 +168,7 @@ static struct node *recursion(struct parser *parser)
 	return syntax_node(parser, OP_RECURSE, NULL, NULL);
 }
 
-/* paths, paths(f) and leaf_paths; all but the path to the value itself. */
+/* paths and paths(f): all but the path to the value itself. */
 static struct node *paths(struct parser *parser, struct node *filter)
 {
 	struct node *body = filter ? syntax_node(parser, OP_PIPE, recursion(parser), filter) : recursion(parser);
@@ -203,8 +203,6 @@ static struct node *of_paths(struct parser *parser, const char *name, size_t len
 
 	if (count == 0 && named(name, length, "paths"))
 		return paths(parser, NULL);
-	if (count == 0 && named(name, length, "leaf_paths"))
-		return paths(parser, syntax_function(parser, "scalars", 7, NULL, 0));
 	if (count == 1 && named(name, length, "paths"))
 		return paths(parser, syntax_select(parser, arguments[0]));
 	if (count == 1 && named(name, length, "map_values"))

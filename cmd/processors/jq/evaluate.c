@@ -457,6 +457,8 @@ static enum run_outcome run_many(struct run *run, const struct node *node, const
 		return run_node(run, node->a, in, environment, &sink.sink);
 	case OP_EMPTY:
 		return RUN_DONE;
+	case OP_STRING:
+		return run_strings(run, node, in, environment, out);
 	case OP_OBJECT:
 		return run_objects(run, node, in, environment, out);
 	case OP_BIND:

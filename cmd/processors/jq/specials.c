@@ -176,6 +176,7 @@ static struct node *paths(struct parser *parser, struct node *filter)
 	struct node *is = syntax_node(parser, OP_COMPARE, syntax_node(parser, OP_IDENTITY, NULL, NULL),
 	                              syntax_constant(parser, "[]", 2));
 
+	all->letter = filter ? 'f' : 0;
 	is->letter = '!';
 	return syntax_node(parser, OP_PIPE, all, syntax_select(parser, is));
 }

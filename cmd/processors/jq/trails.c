@@ -199,7 +199,10 @@ enum run_outcome many_path(struct run *run, const struct node *node, const struc
 	struct value tracked;
 	enum run_outcome outcome = trail_begin(run, in, &tracked);
 
-	return outcome == RUN_DONE ? run_node(run, node->a, &tracked, environment, &stage.sink) : outcome;
+	if (outcome == RUN_DONE)
+		outcome = run_node(run, node->a, &tracked, environment, &stage.sink);
+	/* paths(f): only newer versions ask f about the value itself. */
+	return outcome == RUN_ERROR && node->letter == 'f' ? RUN_FALLBACK : outcome;
 }
 
 enum run_outcome one_path(struct run *run, const struct node *node, const struct value *in,

@@ -11,6 +11,7 @@ import os
 import random
 import re
 import resource
+import signal
 import subprocess
 import sys
 import tempfile
@@ -348,7 +349,7 @@ def main():
     options = argparse.ArgumentParser()
     options.add_argument("--seconds", type=float, default=60)
     options.add_argument("--seed", type=int, default=None)
-    options.add_argument("--lines", type=int, default=4000)
+    options.add_argument("--lines", type=int, default=6000)
     options.add_argument("--keep-on", action="store_true", help="go on after a difference")
     given = options.parse_args()
     seed = given.seed if given.seed is not None else random.SystemRandom().randrange(1 << 32)
@@ -360,7 +361,7 @@ def main():
     end = time.monotonic() + given.seconds
     with tempfile.NamedTemporaryFile() as corpus:
         while time.monotonic() < end:
-            if count % 20 == 0:
+            if count % 60 == 0:
                 corpus.seek(0)
                 corpus.truncate()
                 corpus.write("".join(line(rng) + "\n" for _ in range(given.lines)).encode())
@@ -378,7 +379,7 @@ def main():
                 pairs += int(matched.group(1))
             else:
                 whole += 1
-            crashed = done.returncode < 0
+            crashed = done.returncode < 0 and -done.returncode not in (signal.SIGKILL, signal.SIGXCPU)
             if crashed:  # libjq has assertions of its own
                 alone = subprocess.run(["pype-jq", program, corpus.name], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
                                        env=dict(environment, PYPE_JQ_NATIVE="0"), timeout=60, preexec_fn=bounded)

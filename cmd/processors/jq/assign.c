@@ -196,9 +196,9 @@ static enum run_outcome change_value(struct run *run, const struct node *path, c
 		return change_value(run, path->a, in, &inner, result, place);
 	case OP_IF:
 		outcome = run_single(run, path->a, in, change->assignment->environment, &truth);
-		return outcome == RUN_DONE ? change_value(run, value_truth(&truth) ? path->b : path->c, in, change,
-		                                          result, place)
-		                           : outcome;
+		return outcome == RUN_DONE
+		               ? change_value(run, value_truth(&truth) ? path->b : path->c, in, change, result, place)
+		               : outcome;
 	default: /* OP_EMPTY */
 		*place = PLACE_LEFT;
 		*result = *in;
@@ -214,8 +214,7 @@ static enum run_outcome assign_each(struct run *run, const struct assignment *as
 	struct value paths, path, old, changed;
 	enum place place = PLACE_CHANGED;
 	const char *p;
-	enum run_outcome outcome =
-		trail_collect(run, assignment->node->a, in, assignment->environment, &paths);
+	enum run_outcome outcome = trail_collect(run, assignment->node->a, in, assignment->environment, &paths);
 
 	*result = *in;
 	if (outcome != RUN_DONE)
@@ -269,8 +268,7 @@ static enum run_outcome assign_value(struct run *run, struct sink *sink, const s
 {
 	const struct stage_sink *stage = (struct stage_sink *)sink;
 	struct value ready, result;
-	const struct assignment assignment = {
-		.node = stage->node, .environment = stage->environment, .right = &ready};
+	const struct assignment assignment = {.node = stage->node, .environment = stage->environment, .right = &ready};
 	enum run_outcome outcome = run_ready(run, right, &ready);
 
 	if (outcome == RUN_DONE)

@@ -206,7 +206,7 @@ bool engine_next(struct engine *engine)
 	size_t start = 0;
 
 	if (!engine->is_native)
-		return libjq_next(engine->libjq);
+		return !engine->only && libjq_next(engine->libjq);
 	if (!host->line(host->context, false, &engine->line, &engine->length))
 		return false;
 	reason = native_line(&engine->native, engine->line, engine->length);

@@ -196,49 +196,7 @@ enum run_outcome run_only(struct run *run, const struct node *node, const struct
 	return outcome;
 }
 
-/* ---- any, range ---- */
-
-struct any_sink {
-	struct sink sink;
-	const struct node *node;
-	const struct environment *environment;
-	bool all, found;
-};
-
-static enum run_outcome any_truth(struct run *run, struct sink *sink, const struct value *value)
-{
-	struct any_sink *any = (struct any_sink *)sink;
-
-	(void)run;
-	if (value_truth(value) == any->all)
-		return RUN_DONE;
-	any->found = true;
-	return RUN_STOP;
-}
-
-static enum run_outcome any_of(struct run *run, struct sink *sink, const struct value *value)
-{
-	struct any_sink *any = (struct any_sink *)sink;
-	struct any_sink inner = *any;
-	enum run_outcome outcome;
-
-	inner.sink.take = any_truth;
-	outcome = run_node(run, any->node->b, value, any->environment, &inner.sink);
-	any->found = inner.found;
-	return outcome;
-}
-
-static enum run_outcome run_any(struct run *run, const struct node *node, const struct value *in,
-                                const struct environment *environment, struct value *result)
-{
-	struct any_sink any = {.sink = {any_of}, .node = node, .environment = environment, .all = node->letter == 'l'};
-	enum run_outcome outcome = run_node(run, node->a, in, environment, &any.sink);
-
-	if (outcome == RUN_STOP && any.found)
-		outcome = RUN_DONE;
-	*result = value_bool(any.found != any.all);
-	return outcome;
-}
+/* ---- range ---- */
 
 static enum run_outcome range(struct run *run, const struct node *node, const struct value *in,
                               const struct environment *environment, struct sink *sink)
@@ -384,8 +342,6 @@ enum run_outcome run_single(struct run *run, const struct node *node, const stru
 		return single_function(run, node, in, environment, result);
 	case OP_BY:
 		return run_by(run, node->letter, node->a, in, environment, result);
-	case OP_ANY:
-		return run_any(run, node, in, environment, result);
 	case OP_UPDATE:
 		return run_update(run, node, in, environment, result);
 	case OP_OTHER:

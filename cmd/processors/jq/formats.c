@@ -202,8 +202,9 @@ value_function *formats_find(const char *name, size_t length)
 	static const struct {
 		const char *name;
 		value_function *function;
-	} formats[] = {{"csv", format_csv},   {"tsv", format_tsv}, {"sh", format_sh},
-	               {"html", format_html}, {"uri", format_uri}, {"base64", format_base64}, {"base64d", format_base64d}};
+	} formats[] = {{"csv", format_csv},        {"tsv", format_tsv}, {"sh", format_sh},
+	               {"html", format_html},      {"uri", format_uri}, {"base64", format_base64},
+	               {"base64d", format_base64d}};
 
 	for (size_t i = 0; i < sizeof(formats) / sizeof(*formats); i++)
 		if (strlen(formats[i].name) == length && memcmp(name, formats[i].name, length) == 0)

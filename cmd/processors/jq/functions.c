@@ -117,15 +117,14 @@ struct node *syntax_select(struct parser *parser, struct node *condition)
 	return node;
 }
 
-/* jq 1.6 counts the answers, and looks at one value more than it needs: with one answer, and without an error, that is all the same. */
+/* jq 1.6 counts the answers, and looks at one value more than it needs: with one answer, and without an error, that is all the same (loops.h). */
 static struct node *any_of(struct parser *parser, char letter, struct node *generator, struct node *condition)
 {
-	struct node *node = syntax_node(parser, OP_ANY, generator, condition);
+	struct node *node = syntax_other(parser, NULL, one_any, generator, condition, true);
 
 	if (!condition->single)
 		return syntax_refuse(parser, "an argument of several values");
-	if (!generator->single && !(generator->operation == OP_ITERATE && generator->a->single))
-		node = syntax_other(parser, NULL, one_any, generator, condition, true);
+	node->inside = 1;
 	syntax_broken(parser, generator);
 	syntax_broken(parser, condition);
 	node->letter = letter;

@@ -92,7 +92,8 @@ static enum run_outcome recurse_if(struct run *run, struct sink *sink, const str
 {
 	const struct stage_sink *stage = (struct stage_sink *)sink;
 
-	return value_truth(truth) ? many_recurse(run, stage->node, stage->in, stage->environment, stage->out) : RUN_DONE;
+	return value_truth(truth) ? many_recurse(run, stage->node, stage->in, stage->environment, stage->out)
+	                          : RUN_DONE;
 }
 
 static enum run_outcome recurse_asked(struct run *run, struct sink *sink, const struct value *value)
@@ -107,10 +108,8 @@ static enum run_outcome recurse_asked(struct run *run, struct sink *sink, const 
 enum run_outcome many_recurse(struct run *run, const struct node *node, const struct value *in,
                               const struct environment *environment, struct sink *sink)
 {
-	struct stage_sink stage = {.sink = {node->b ? recurse_asked : recurse_on},
-	                           .node = node,
-	                           .environment = environment,
-	                           .out = sink};
+	struct stage_sink stage = {
+		.sink = {node->b ? recurse_asked : recurse_on}, .node = node, .environment = environment, .out = sink};
 	struct value value;
 	enum run_outcome outcome = run_ready(run, in, &value);
 

@@ -30,8 +30,8 @@ const struct scope *syntax_find(const struct parser *parser, const char *name, s
 {
 	*hops = 0;
 	for (const struct scope *scope = parser->scope; scope; scope = scope->up, ++*hops)
-		if (scope->variable == variable && !scope->label && scope->length == length && memcmp(scope->name, name, length) == 0 &&
-		    (variable || scope->arity == arity))
+		if (scope->variable == variable && !scope->label && scope->length == length &&
+		    memcmp(scope->name, name, length) == 0 && (variable || scope->arity == arity))
 			return scope;
 	return NULL;
 }
@@ -416,7 +416,7 @@ struct node *syntax_label(struct parser *parser)
 		return NULL;
 	syntax_broken(parser, body);
 	node = syntax_other(parser, many_label, NULL, NULL, body, false);
-	node->inside = true;
+	node->inside = 7;
 	return node;
 }
 
@@ -427,7 +427,8 @@ struct node *syntax_break(struct parser *parser)
 	const struct scope *scope = parser->scope;
 	struct node *node;
 
-	while (scope && !(length > 0 && scope->label && scope->length == length && memcmp(scope->name, name, length) == 0)) {
+	while (scope &&
+	       !(length > 0 && scope->label && scope->length == length && memcmp(scope->name, name, length) == 0)) {
 		scope = scope->up;
 		hops++;
 	}

@@ -114,8 +114,9 @@ static bool looks_back(const char *p, size_t length)
 		if (*p != '\\')
 			continue;
 		p++;
-		if (p == end || (strchr("0123456789", *p) || (((unsigned char)*p | 0x20) >= 'a' &&
-		                                              ((unsigned char)*p | 0x20) <= 'z' && !strchr("dDwWsShHntr", *p))))
+		if (p == end ||
+		    (strchr("0123456789", *p) || (((unsigned char)*p | 0x20) >= 'a' &&
+		                                  ((unsigned char)*p | 0x20) <= 'z' && !strchr("dDwWsShHntr", *p))))
 			return true;
 	}
 	return false;
@@ -187,8 +188,8 @@ bool oniguruma_compile(struct oniguruma *o, const char *pattern, size_t length, 
 	text_add(&o->flags, flags, flags_length);
 	if (!options_of(o, &options))
 		return false;
-	if (o->new(&o->regex, (const UChar *)o->pattern.data, (const UChar *)o->pattern.data + length, options,
-	           o->encoding, o->syntax, &error) != ONIG_NORMAL) {
+	if (o->new (&o->regex, (const UChar *)o->pattern.data, (const UChar *)o->pattern.data + length, options,
+	            o->encoding, o->syntax, &error) != ONIG_NORMAL) {
 		o->regex = NULL;
 		return false;
 	}
@@ -224,7 +225,8 @@ bool oniguruma_looks_back(const struct oniguruma *o)
 enum oniguruma_found oniguruma_search(struct oniguruma *o, const char *text, size_t length, size_t start)
 {
 	const UChar *bytes = (const UChar *)text;
-	int found = o->search(o->regex, bytes, bytes + length, bytes + start, bytes + length, o->region, ONIG_OPTION_NONE);
+	int found =
+		o->search(o->regex, bytes, bytes + length, bytes + start, bytes + length, o->region, ONIG_OPTION_NONE);
 
 	return found >= 0 ? ONIGURUMA_YES : found == ONIG_MISMATCH ? ONIGURUMA_NO : ONIGURUMA_FAILED;
 }

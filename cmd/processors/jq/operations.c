@@ -334,7 +334,8 @@ static enum run_outcome merge_deep(struct run *run, const struct value *left, co
 		return run_fallback(run, "nested too deep, or too large");
 	text_add(text, left->at, left->length - 1);
 	while (outcome == RUN_DONE && value_next_member(&p, &key, &value)) {
-		if (value.kind == JSON_OBJECT && value_member(left, key.at, key.length, &old) && old.kind == JSON_OBJECT)
+		if (value.kind == JSON_OBJECT && value_member(left, key.at, key.length, &old) &&
+		    old.kind == JSON_OBJECT)
 			outcome = merge_deep(run, &old, &value, &value, depth + 1);
 		if (outcome == RUN_DONE)
 			run_add_member(text, &key, &value);

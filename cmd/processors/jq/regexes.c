@@ -210,8 +210,7 @@ static void add_capture(struct match *match, size_t group)
 	text_addf(text, "%s{\"offset\":%ld,", group > 1 ? "," : "",
 	          begin < 0 ? -1L : (long)characters_to(match, (size_t)begin));
 	if (begin != end)
-		text_addf(text, "\"length\":%zu,",
-		          characters(match->subject->text + begin, (size_t)(end - begin)));
+		text_addf(text, "\"length\":%zu,", characters(match->subject->text + begin, (size_t)(end - begin)));
 	text_add_string(text, "\"string\":");
 	add_group_string(match, group);
 	text_add_string(text, begin != end ? ",\"name\":" : ",\"length\":0,\"name\":");

@@ -98,7 +98,7 @@ static struct node *special(struct parser *parser, const struct special *special
 	if (special->many == many_path)
 		single = arguments[0]->single;
 	node = syntax_other(parser, special->many, special->one, given[0], given[1], single);
-	node->inside = special->inside;
+	node->inside = special->inside ? 7 : 0;
 	node->letter = special->letter;
 	if (special->regex) {
 		reason = regex_prepare(parser->tree, node);
@@ -130,11 +130,11 @@ static struct node *real_function(struct parser *parser, const char *name, size_
 	static const struct {
 		const char *name;
 		double (*real)(double);
-	} reals[] = {{"sin", sin},     {"cos", cos},     {"tan", tan},     {"asin", asin},       {"acos", acos},
-	             {"atan", atan},   {"sinh", sinh},   {"cosh", cosh},   {"tanh", tanh},       {"asinh", asinh},
-	             {"acosh", acosh}, {"atanh", atanh}, {"exp", exp},     {"exp2", exp2},       {"exp10", exp10},
-	             {"expm1", expm1}, {"log", log},     {"log2", log2},   {"log10", log10},     {"log1p", log1p},
-	             {"cbrt", cbrt},   {"trunc", trunc}, {"rint", rint},   {"nearbyint", nearbyint}};
+	} reals[] = {{"sin", sin},     {"cos", cos},     {"tan", tan},   {"asin", asin},          {"acos", acos},
+	             {"atan", atan},   {"sinh", sinh},   {"cosh", cosh}, {"tanh", tanh},          {"asinh", asinh},
+	             {"acosh", acosh}, {"atanh", atanh}, {"exp", exp},   {"exp2", exp2},          {"exp10", exp10},
+	             {"expm1", expm1}, {"log", log},     {"log2", log2}, {"log10", log10},        {"log1p", log1p},
+	             {"cbrt", cbrt},   {"trunc", trunc}, {"rint", rint}, {"nearbyint", nearbyint}};
 	static const struct {
 		const char *name;
 		double (*real2)(double, double);
@@ -155,7 +155,7 @@ static struct node *real_function(struct parser *parser, const char *name, size_
 			return syntax_refuse(parser, "an argument of several values");
 		node = syntax_other(parser, NULL, one_real, arguments[0], arguments[1], true);
 		node->real2 = reals2[i].real2;
-		node->inside = true;
+		node->inside = 7;
 		return node;
 	}
 	return NULL;
@@ -207,9 +207,10 @@ static struct node *of_paths(struct parser *parser, const char *name, size_t len
 	if (count == 1 && named(name, length, "paths"))
 		return paths(parser, syntax_select(parser, arguments[0]));
 	if (count == 1 && named(name, length, "map_values"))
-		return syntax_assign(parser, '|',
-		                     syntax_node(parser, OP_ITERATE, syntax_node(parser, OP_IDENTITY, NULL, NULL), NULL),
-		                     arguments[0]);
+		return syntax_assign(
+			parser, '|',
+			syntax_node(parser, OP_ITERATE, syntax_node(parser, OP_IDENTITY, NULL, NULL), NULL),
+			arguments[0]);
 	if (count == 1 && named(name, length, "delpaths") && arguments[0]->single) {
 		node = syntax_node(parser, OP_VALUES, arguments[0], NULL);
 		node->function2 = function_delpaths;
@@ -246,6 +247,6 @@ struct node *syntax_try(struct parser *parser, struct node *body, struct node *h
 	struct node *node = syntax_other(parser, many_try, NULL, body, handler, false);
 
 	parser->tries = true;
-	node->inside = true;
+	node->inside = 7;
 	return node;
 }

@@ -141,7 +141,6 @@ bool syntax_single(const struct node *node)
 		return false;
 	case OP_ARRAY:
 	case OP_BY:
-	case OP_ANY:
 		return true;
 	case OP_REDUCE:
 		return one(node->b);
@@ -322,8 +321,8 @@ static struct node *apply(struct parser *parser, const struct operator* operator
 {
 	struct node *node;
 
-	if (operator->operation == OP_UPDATE &&
-	    (left->operation != OP_PATH || (operator->letter == '|' && !right->single)))
+	if (operator->operation ==
+	    OP_UPDATE &&(left->operation != OP_PATH || (operator->letter == '|' && !right->single)))
 		return syntax_assign(parser, operator->letter, left, right);
 	/* What jq 1.6 says when it compiles, later versions say when they run. */
 	if (right->operation == OP_LITERAL && right->literal.kind == JSON_NUMBER &&

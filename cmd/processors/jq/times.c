@@ -138,8 +138,8 @@ enum run_outcome function_strftime(struct run *run, const struct value *in, cons
 	size_t length;
 	struct tm parts;
 
-	if (format->kind != JSON_STRING || !(in->kind == JSON_NUMBER ? parts_of(in, &number, &parts)
-	                                                             : parts_of_array(in, &parts)))
+	if (format->kind != JSON_STRING ||
+	    !(in->kind == JSON_NUMBER ? parts_of(in, &number, &parts) : parts_of_array(in, &parts)))
 		return run_unfit(run);
 	bytes = value_bytes(&run->arena, format, &length);
 	if (!plain_format(bytes, length))

@@ -33,8 +33,9 @@ enum run_outcome trail_begin(struct run *run, const struct value *in, struct val
 
 void trail_step(struct run *run, const struct trail *trail, const struct step *step, struct value *found)
 {
-	const struct value key = step->key ? (struct value){.kind = JSON_STRING, .at = step->key, .length = step->length}
-	                                   : value_number((double)step->index);
+	const struct value key = step->key
+	                                 ? (struct value){.kind = JSON_STRING, .at = step->key, .length = step->length}
+	                                 : value_number((double)step->index);
 
 	found->trail = new_trail(run, trail, &key);
 }
@@ -218,7 +219,6 @@ enum run_outcome one_path(struct run *run, const struct node *node, const struct
 
 /* ---- deleting ---- */
 
-
 /* The paths to delete, in jq's order; one within the other is left out. */
 struct deletion {
 	struct value *keys; /* of all paths, those of a path one behind the other */
@@ -323,7 +323,8 @@ enum run_outcome function_delpaths(struct run *run, const struct value *in, cons
 	struct value sorted, path, key;
 	size_t keys = 0;
 	const char *p, *q;
-	enum run_outcome outcome = paths->kind == JSON_ARRAY ? run_by(run, 's', NULL, paths, NULL, &sorted) : run_unfit(run);
+	enum run_outcome outcome =
+		paths->kind == JSON_ARRAY ? run_by(run, 's', NULL, paths, NULL, &sorted) : run_unfit(run);
 
 	if (outcome != RUN_DONE)
 		return outcome;

@@ -41,7 +41,6 @@ enum operation {
 	OP_VALUE, /* a function of the input alone: function */
 	OP_VALUES, /* … and of the value of a (single): function2; and of that of b (single): function3 */
 	OP_BY, /* sort_by(a) and the like: letter */
-	OP_ANY, /* any(a; b): b of each of a; letter 'n' or 'l' (all) */
 	OP_FIRST, /* first(a) */
 	OP_LIMIT, /* limit(a; b) */
 	OP_RANGE, /* range(a; b), range(a; b; c) */
@@ -105,7 +104,7 @@ struct node {
 	double (*real2)(double, double);
 	node_function *many;
 	node_function1 *one;
-	bool inside; /* OP_OTHER: a, b and c are given the input itself */
+	unsigned inside; /* OP_OTHER: which of a, b and c are given the input itself, as bits */
 	bool plain; /* many_assign: a leads to each place once */
 	void *data; /* … what else it needs */
 	struct parameter {

@@ -10,6 +10,7 @@
 
 enum run_outcome function_explode(struct run *run, const struct value *in, struct value *result)
 {
+	struct value number;
 	struct text *text;
 	const char *bytes;
 	size_t length;
@@ -28,7 +29,10 @@ enum run_outcome function_explode(struct run *run, const struct value *in, struc
 
 		for (size_t k = 1; k < count; k++)
 			code = code << 6 | ((unsigned char)bytes[i + k] & 0x3f);
-		text_addf(text, "%s%u", i > 0 ? "," : "", code);
+		if (i > 0)
+			text_add_char(text, ',');
+		number = value_number(code);
+		value_add(text, &number);
 		i += count;
 	}
 	text_add_char(text, ']');

@@ -117,12 +117,23 @@ struct node *syntax_select(struct parser *parser, struct node *condition)
 	return node;
 }
 
+static bool leaves(const struct node *node)
+{
+	bool found = node && node->operation == OP_OTHER && node->many == many_break;
+
+	if (!node)
+		return false;
+	for (size_t i = 0; !found && node->list && i < node->count; i++)
+		found = leaves(node->list[i]);
+	return found || leaves(node->a) || leaves(node->b) || leaves(node->c) || leaves(node->d);
+}
+
 /* jq 1.6 counts the answers, and looks at one value more than it needs: with one answer, and without an error, that is all the same (loops.h). */
 static struct node *any_of(struct parser *parser, char letter, struct node *generator, struct node *condition)
 {
 	struct node *node = syntax_other(parser, NULL, one_any, generator, condition, true);
 
-	if (!condition->single)
+	if (!condition->single || leaves(generator))
 		return syntax_refuse(parser, "an argument of several values");
 	node->inside = 1;
 	syntax_broken(parser, generator);
@@ -222,6 +233,7 @@ static struct node *without_arguments(struct parser *parser, const char *name, s
 		{"values", "boolean number string array object"},
 	};
 
+	parser->tree->clock |= named(name, length, "now");
 	for (size_t i = 0; i < sizeof(functions) / sizeof(*functions); i++)
 		if (named(name, length, functions[i].name))
 			return of_value(parser, functions[i].function);

@@ -49,8 +49,10 @@ enum run_outcome one_error(struct run *run, const struct node *node, const struc
 	if (outcome != RUN_DONE)
 		return outcome;
 	value_leave(message);
-	if (message->kind == JSON_NULL)
-		return run_fallback(run, "an error without a message");
+	/* null is no message, and with such an object jq says "break" to itself. */
+	if (message->kind == JSON_NULL ||
+	    (message->kind == JSON_OBJECT && value_member(message, "\"__jq\"", 6, &(struct value){0})))
+		return run_fallback(run, "an odd error");
 	outcome = run_error(run, "an error of the program");
 	run->message = message;
 	return outcome;

@@ -117,6 +117,7 @@ struct tree {
 	struct node *root;
 	void **blocks;
 	size_t block_count;
+	bool clock; /* it asks what time it is: each time it is run there is another answer */
 	struct tree_end {
 		void (*function)(void *);
 		void *data;

@@ -42,6 +42,7 @@ struct fold_sink {
 	const struct environment *environment;
 	struct sink *out; /* of foreach */
 	struct value state;
+	size_t steps;
 	struct text *texts[2]; /* where the state is, and where the next one will be */
 };
 
@@ -54,6 +55,8 @@ static enum run_outcome keep_state(struct run *run, struct fold_sink *fold, cons
 
 	if (outcome != RUN_DONE)
 		return outcome;
+	if ((++fold->steps & 15) == 0 && run_too_deep(run, &ready))
+		return run_fallback(run, "nested too deep");
 	value_leave(&ready);
 	fold->state = ready;
 	if (!ready.at)

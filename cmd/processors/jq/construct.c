@@ -38,6 +38,8 @@ enum run_outcome run_object(struct run *run, const struct node *node, const stru
 		struct value key, value;
 
 		outcome = run_single(run, node->list[i], in, environment, &key);
+		if (outcome == RUN_DONE)
+			outcome = run_ready(run, &key, &key);
 		if (outcome == RUN_DONE && key.kind != JSON_STRING)
 			outcome = run_fallback(run, "a key that is no string");
 		if (outcome == RUN_DONE)
@@ -100,11 +102,13 @@ static enum run_outcome object_key(struct run *run, struct sink *sink, const str
 {
 	const struct object_sink *object = (struct object_sink *)sink;
 	struct object_sink inner = *object;
+	enum run_outcome outcome = run_ready(run, key, &inner.key);
 
-	if (key->kind != JSON_STRING)
+	if (outcome != RUN_DONE)
+		return outcome;
+	if (inner.key.kind != JSON_STRING)
 		return run_fallback(run, "a key that is no string");
 	inner.sink.take = object_value;
-	inner.key = *key;
 	return run_node(run, object->node->list[object->index + 1], object->in, object->environment, &inner.sink);
 }
 

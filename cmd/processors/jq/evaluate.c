@@ -212,6 +212,8 @@ static enum run_outcome range(struct run *run, const struct node *node, const st
 		if (!nodes[i])
 			continue;
 		outcome = run_single(run, nodes[i], in, environment, &value);
+		if (outcome == RUN_DONE)
+			outcome = run_ready(run, &value, &value);
 		if (outcome == RUN_DONE && value.kind != JSON_NUMBER)
 			return run_fallback(run, "a range");
 		if (outcome == RUN_DONE)
@@ -434,6 +436,8 @@ static enum run_outcome run_many(struct run *run, const struct node *node, const
 		return outcome == RUN_STOP && sink.found ? RUN_DONE : outcome;
 	case OP_LIMIT:
 		outcome = run_single(run, node->a, in, environment, &value);
+		if (outcome == RUN_DONE)
+			outcome = run_ready(run, &value, &value);
 		if (outcome != RUN_DONE)
 			return outcome;
 		limit.left = value.kind == JSON_NUMBER ? value_double(&value) : 0;

@@ -156,6 +156,10 @@ static enum run_outcome of_text(struct run *run, const struct value *in, add_byt
 		text = run_text(run);
 		if (!text)
 			return RUN_FALLBACK;
+		if (run_too_deep(run, in)) {
+			run_text_back(run);
+			return run_fallback(run, "nested too deep");
+		}
 		value_add(text, in);
 		string = value_string(&run->arena, text->data, text->length);
 		run_text_back(run);

@@ -136,7 +136,7 @@ static enum run_outcome loop(struct run *run, const struct node *node, const str
 	enum run_outcome outcome = run_ready(run, in, &value);
 
 	for (size_t i = 0; outcome == RUN_DONE; i++) {
-		if (i == ROUNDS_MOST || run->arena.total > 64 << 20)
+		if (i == ROUNDS_MOST || run->arena.total > 64 << 20 || ((i & 15) == 15 && run_too_deep(run, &value)))
 			return run_fallback(run, "a long loop");
 		outcome = run_single(run, node->a, &value, environment, &truth);
 		if (outcome != RUN_DONE)

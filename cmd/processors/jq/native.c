@@ -53,7 +53,7 @@ static enum run_outcome take_result(struct run *run, struct sink *sink, const st
 
 	if (outcome != RUN_DONE)
 		return outcome;
-	if (native->out.length > OUT_MOST)
+	if (native->out.length > OUT_MOST || run_too_deep(run, &ready))
 		return run_fallback(run, "nested too deep, or too large");
 	if (native->raw && ready.kind == JSON_STRING)
 		json_add_unescaped(&native->out, ready.at, ready.length);
@@ -76,7 +76,7 @@ const char *native_line(struct native *native, const char *line, size_t length)
 	text_clear(&native->out);
 	arena_release(&run->arena, (struct arena_mark){0});
 	run->line = line;
-	run->depth = run->texts_taken = 0;
+	run->depth = run->texts_taken = run->made = 0;
 	run->length = length;
 	run->root_ready = run->prefixes_ready = false;
 	if (!json_shapes_scan(&native->shapes, line, length, run->want.slots > 0 ? &run->want : NULL, run->spans,

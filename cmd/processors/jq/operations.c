@@ -25,10 +25,32 @@ void run_text_back(struct run *run)
 	run->texts_taken--;
 }
 
+bool run_too_deep(const struct run *run, const struct value *value)
+{
+	const char *p = value->at, *end = p + value->length;
+	size_t depth = 0;
+
+	if (run->made < 60 || !p || (value->kind != JSON_ARRAY && value->kind != JSON_OBJECT))
+		return false;
+	while (p < end) {
+		if (*p == '"') {
+			p = value_end(p);
+			continue;
+		}
+		depth += *p == '[' || *p == '{';
+		depth -= *p == ']' || *p == '}';
+		if (depth > JSON_DEPTH)
+			return true;
+		p++;
+	}
+	return false;
+}
+
 struct value run_text_value(struct run *run)
 {
 	const struct text *text = &run->texts[--run->texts_taken];
 
+	run->made++;
 	return value_copy(&run->arena, text->data, text->length);
 }
 
@@ -131,13 +153,17 @@ enum run_outcome run_index(struct run *run, const struct value *container, const
                            struct value *result)
 {
 	struct step step = {0};
+	struct value ready;
 	double number;
+	enum run_outcome outcome = run_ready(run, key, &ready);
 
-	if (key->kind == JSON_STRING) {
-		step.key = key->at;
-		step.length = key->length;
-	} else if (key->kind == JSON_NUMBER) {
-		number = value_double(key);
+	if (outcome != RUN_DONE)
+		return outcome;
+	if (ready.kind == JSON_STRING) {
+		step.key = ready.at;
+		step.length = ready.length;
+	} else if (ready.kind == JSON_NUMBER) {
+		number = value_double(&ready);
 		if (!(fabs(number) < 1e9) || number != floor(number))
 			return run_fallback(run, "an index");
 		step.index = (long)number;
@@ -466,6 +492,8 @@ enum run_outcome run_add_string(struct run *run, struct text *text, const struct
 
 	if (outcome != RUN_DONE)
 		return outcome;
+	if (run_too_deep(run, &ready))
+		return run_fallback(run, "nested too deep");
 	if (ready.kind == JSON_STRING) {
 		text_add(text, ready.at + 1, ready.length - 2);
 	} else if (ready.kind == JSON_ARRAY || ready.kind == JSON_OBJECT) {

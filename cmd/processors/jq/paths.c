@@ -78,6 +78,8 @@ static enum run_outcome slice_ends(struct run *run, const struct node *node, con
 		double number;
 		enum run_outcome outcome = nodes[i] ? run_single(run, nodes[i], in, environment, &value) : RUN_DONE;
 
+		if (outcome == RUN_DONE && nodes[i])
+			outcome = run_ready(run, &value, &value);
 		if (outcome != RUN_DONE)
 			return outcome;
 		if (!nodes[i] || value.kind == JSON_NULL)

@@ -29,6 +29,7 @@ struct run {
 	const char *line;
 	size_t length;
 	size_t depth; /* of evaluation */
+	size_t made; /* how many texts have been put together: only many can have made a deep one */
 
 	/* private */
 	struct text texts[RUN_TEXTS]; /* taken and given back like a stack */
@@ -94,6 +95,9 @@ struct text *run_text(struct run *run);
 void run_text_back(struct run *run);
 /* … with its content as a value. */
 struct value run_text_value(struct run *run);
+
+/* A value is nested deeper than a line can be, and then the versions print and compare it differently. */
+bool run_too_deep(const struct run *run, const struct value *value);
 
 /* `container | .[key]`; a number key is an index. RUN_FALLBACK if jq would complain. */
 enum run_outcome run_index(struct run *run, const struct value *container, const struct value *key,

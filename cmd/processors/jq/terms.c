@@ -169,6 +169,15 @@ static struct node *bracket(struct parser *parser, struct node *base)
 	return node;
 }
 
+/* jq 1.6 takes ".e1" and ".E-1" for numbers. */
+static bool like_exponent(const char *p)
+{
+	if ((*p | 0x20) != 'e')
+		return false;
+	p++;
+	return syntax_digit(*p == '+' || *p == '-' ? p[1] : *p);
+}
+
 /* ".name", "."string"" or "[…]" behind a term; *more is false if there is none. */
 static struct node *postfix(struct parser *parser, struct node *base, bool *more)
 {
@@ -181,6 +190,8 @@ static struct node *postfix(struct parser *parser, struct node *base, bool *more
 		return bracket(parser, base);
 	}
 	if (*parser->p == '.') {
+		if (like_exponent(parser->p + 1))
+			return syntax_refuse(parser, "a number");
 		length = syntax_word(parser->p + 1);
 		if (length > 0) {
 			const char *word = ++parser->p;
@@ -209,7 +220,7 @@ static struct node *parse_dot(struct parser *parser)
 			return syntax_refuse(parser, "syntax");
 		return syntax_node(parser, OP_RECURSE, NULL, NULL);
 	}
-	if (syntax_digit(parser->p[1]))
+	if (syntax_digit(parser->p[1]) || like_exponent(parser->p + 1))
 		return syntax_refuse(parser, "a number");
 	if (syntax_word(parser->p + 1) > 0)
 		return postfix(parser, identity, &more);

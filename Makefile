@@ -11,7 +11,7 @@ JOBS  = $(shell nproc)
 
 # What the targets install with .ci/deps (Debian, Ubuntu). "a|b": either will do; "a|": only where there is one.
 DEPS_BUILD = gcc libc6-dev libcurl4-openssl-dev libjq-dev libev-dev libmicrohttpd-dev libyaml-dev libwslay-dev zlib1g-dev \
-             libssl-dev libpcre2-dev
+             libssl-dev libpcre2-dev libonig-dev
 DEPS_RUN   = libjq1 curl ca-certificates tzdata
 DEPS_CHECK = bats parallel procps time jq curl openssl python3 socat bsdutils rsyslog nginx-light|nginx tinyproxy tzdata git \
              mandoc man-db npm|nodejs stunnel4 python3-websockets

@@ -64,6 +64,11 @@ void analyse(struct tree *tree, struct run *run, struct node *node, bool root)
 	case OP_PIPE:
 		b = root && passes(node->a);
 		break;
+	case OP_OTHER:
+		a = root && (node->inside & 1);
+		b = root && (node->inside & 2);
+		c = root && (node->inside & 4);
+		break;
 	case OP_REDUCE:
 	case OP_FOREACH:
 		c = false;
@@ -74,9 +79,6 @@ void analyse(struct tree *tree, struct run *run, struct node *node, bool root)
 		break;
 	case OP_CALL:
 		list = false;
-		break;
-	case OP_ANY:
-		b = false;
 		break;
 	case OP_UPDATE:
 		a = false;

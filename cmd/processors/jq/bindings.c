@@ -20,6 +20,7 @@ static enum run_outcome bind(struct run *run, const struct pattern *pattern, con
 		bindings[i] = (struct environment){.up = *environment, .value = *value};
 		for (size_t s = 0; outcome == RUN_DONE && s < variable->count; s++)
 			outcome = run_step(run, &bindings[i].value, &variable->steps[s], &bindings[i].value);
+		value_leave(&bindings[i].value);
 		*environment = &bindings[i];
 	}
 	return outcome;
@@ -41,6 +42,7 @@ struct fold_sink {
 	const struct environment *environment;
 	struct sink *out; /* of foreach */
 	struct value state;
+	size_t steps;
 	struct text *texts[2]; /* where the state is, and where the next one will be */
 };
 
@@ -53,6 +55,9 @@ static enum run_outcome keep_state(struct run *run, struct fold_sink *fold, cons
 
 	if (outcome != RUN_DONE)
 		return outcome;
+	if ((++fold->steps & 15) == 0 && run_too_deep(run, &ready))
+		return run_fallback(run, "nested too deep");
+	value_leave(&ready);
 	fold->state = ready;
 	if (!ready.at)
 		return RUN_DONE;
@@ -79,7 +84,7 @@ static enum run_outcome fold_step(struct run *run, struct sink *sink, const stru
 		outcome = run_only(run, node->c, &fold->state, environment, &next);
 	if (outcome == RUN_DONE)
 		outcome = keep_state(run, fold, &next);
-	if (node->operation == OP_REDUCE)
+	if (outcome == RUN_DONE && node->operation == OP_REDUCE)
 		arena_release(&run->arena, mark);
 	if (outcome != RUN_DONE || node->operation == OP_REDUCE)
 		return outcome;
@@ -135,6 +140,7 @@ enum run_outcome run_call(struct run *run, const struct node *node, const struct
 			outcome = run_only(run, node->list[i], in, environment, &binding->value);
 			if (outcome != RUN_DONE)
 				return outcome;
+			value_leave(&binding->value);
 			inner = binding;
 		}
 		bindings[count] = (struct environment){.up = inner, .node = node->list[i], .scope = environment};

@@ -59,6 +59,8 @@ enum run_outcome run_object(struct run *run, const struct node *node, const stru
 		const struct value *key, *value;
 
 		outcome = run_operand(run, node->list[i], in, environment, &spaces[0], &key);
+		if (outcome == RUN_DONE && key->root)
+			outcome = run_ready(run, key, &spaces[0]);
 		if (outcome == RUN_DONE)
 			outcome = run_operand(run, node->list[i + 1], in, environment, &spaces[1], &value);
 		if (outcome == RUN_DONE && value->root)
@@ -114,11 +116,13 @@ static enum run_outcome object_key(struct run *run, struct sink *sink, const str
 {
 	const struct object_sink *object = (struct object_sink *)sink;
 	struct object_sink inner = *object;
+	enum run_outcome outcome = run_ready(run, key, &inner.key);
 
-	if (key->kind != JSON_STRING)
+	if (outcome != RUN_DONE)
+		return outcome;
+	if (inner.key.kind != JSON_STRING)
 		return run_fallback(run, "a key that is no string");
 	inner.sink.take = object_value;
-	inner.key = *key;
 	return run_node(run, object->node->list[object->index + 1], object->in, object->environment, &inner.sink);
 }
 
@@ -182,6 +186,58 @@ enum run_outcome run_string(struct run *run, const struct node *node, const stru
 		run_text_back(run);
 	}
 	return outcome;
+}
+
+/* One part after the other, from the last, which is the outermost loop. */
+struct string_sink {
+	struct sink sink;
+	const struct node *node;
+	const struct value *in;
+	const struct environment *environment;
+	struct sink *out;
+	size_t index;
+	struct value behind; /* what stands behind the part, as a string */
+};
+
+static enum run_outcome string_from(struct run *run, const struct string_sink *string, size_t index);
+
+static enum run_outcome string_part(struct run *run, struct sink *sink, const struct value *value)
+{
+	const struct string_sink *string = (struct string_sink *)sink;
+	struct string_sink inner = *string;
+	struct text *text = run_text(run);
+	enum run_outcome outcome;
+
+	if (!text)
+		return RUN_FALLBACK;
+	text_add_char(text, '"');
+	outcome = run_add_string(run, text, value);
+	text_add(text, string->behind.at + 1, string->behind.length - 1);
+	inner.behind = run_text_value(run);
+	return outcome == RUN_DONE ? string_from(run, &inner, string->index) : outcome;
+}
+
+static enum run_outcome string_from(struct run *run, const struct string_sink *string, size_t index)
+{
+	struct string_sink inner = *string;
+
+	if (index == 0)
+		return run_give(run, string->out, &string->behind);
+	inner.sink.take = string_part;
+	inner.index = index - 1;
+	return run_node(run, string->node->list[index - 1], string->in, string->environment, &inner.sink);
+}
+
+enum run_outcome run_strings(struct run *run, const struct node *node, const struct value *in,
+                             const struct environment *environment, struct sink *out)
+{
+	const struct string_sink string = {.node = node,
+	                                   .in = in,
+	                                   .environment = environment,
+	                                   .out = out,
+	                                   .behind = {.kind = JSON_STRING, .at = "\"\"", .length = 2}};
+
+	return string_from(run, &string, node->count);
 }
 
 enum run_outcome run_array(struct run *run, const struct node *node, const struct value *in,

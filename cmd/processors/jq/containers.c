@@ -35,7 +35,7 @@ enum run_outcome function_keys_unsorted(struct run *run, const struct value *in,
 	struct text *text;
 
 	if (in->kind != JSON_OBJECT && in->kind != JSON_ARRAY)
-		return run_unfit(run);
+		return run_wrong(run);
 	text = run_text(run);
 	if (!text)
 		return RUN_FALLBACK;
@@ -76,6 +76,17 @@ enum run_outcome function_to_entries(struct run *run, const struct value *in, st
 	return RUN_DONE;
 }
 
+/* The key of an entry: the first of these members that is neither null nor false, a string. */
+static bool entry_key(const struct value *entry, struct value *key)
+{
+	static const char *const names[] = {"\"key\"", "\"Key\"", "\"name\"", "\"Name\""};
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++)
+		if (value_member(entry, names[i], strlen(names[i]), key) && value_truth(key))
+			return key->kind == JSON_STRING;
+	return false;
+}
+
 enum run_outcome function_from_entries(struct run *run, const struct value *in, struct value *result)
 {
 	const char *p = value_inside(in);
@@ -89,11 +100,12 @@ enum run_outcome function_from_entries(struct run *run, const struct value *in, 
 		return RUN_FALLBACK;
 	text_add_char(text, '{');
 	while (value_next(&p, &entry)) {
-		if (entry.kind != JSON_OBJECT || !value_member(&entry, "\"key\"", 5, &key) || key.kind != JSON_STRING ||
-		    !value_member(&entry, "\"value\"", 7, &value)) {
+		if (entry.kind != JSON_OBJECT || !entry_key(&entry, &key)) {
 			run_text_back(run);
 			return run_unfit(run);
 		}
+		if (!value_member(&entry, "\"value\"", 7, &value) && !value_member(&entry, "\"Value\"", 7, &value))
+			value = value_constant(JSON_NULL);
 		run_add_member(text, &key, &value);
 	}
 	text_add_char(text, '}');

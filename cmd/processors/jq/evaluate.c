@@ -200,6 +200,8 @@ static enum run_outcome range(struct run *run, const struct node *node, const st
 		if (!nodes[i])
 			continue;
 		outcome = run_single(run, nodes[i], in, environment, &value);
+		if (outcome == RUN_DONE)
+			outcome = run_ready(run, &value, &value);
 		if (outcome == RUN_DONE && value.kind != JSON_NUMBER)
 			return run_fallback(run, "a range");
 		if (outcome == RUN_DONE)
@@ -259,16 +261,22 @@ static enum run_outcome single_binary(struct run *run, const struct node *node, 
 static enum run_outcome single_function(struct run *run, const struct node *node, const struct value *in,
                                         const struct environment *environment, struct value *result)
 {
-	struct value value, argument;
+	const struct node *nodes[] = {node->a, node->b};
+	struct value value, arguments[2];
 	enum run_outcome outcome = run_ready(run, in, &value);
 
-	if (outcome == RUN_DONE && node->a)
-		outcome = run_single(run, node->a, in, environment, &argument);
-	if (outcome == RUN_DONE && node->a)
-		outcome = run_ready(run, &argument, &argument);
+	for (int i = 0; i < 2 && nodes[i] && outcome == RUN_DONE; i++) {
+		outcome = run_single(run, nodes[i], in, environment, &arguments[i]);
+		if (outcome == RUN_DONE)
+			outcome = run_ready(run, &arguments[i], &arguments[i]);
+	}
 	if (outcome != RUN_DONE)
 		return outcome;
-	return node->a ? node->function2(run, &value, &argument, result) : node->function(run, &value, result);
+	outcome = !node->a   ? node->function(run, &value, result)
+	          : !node->b ? node->function2(run, &value, &arguments[0], result)
+	                     : node->function3(run, &value, &arguments[0], &arguments[1], result);
+	value_leave(result);
+	return outcome;
 }
 
 static enum run_outcome with_one(struct run *run, const struct node *node, const struct value *in,
@@ -323,10 +331,11 @@ enum run_outcome run_single(struct run *run, const struct node *node, const stru
 		return single_function(run, node, in, environment, result);
 	case OP_BY:
 		return run_by(run, node->letter, node->a, in, environment, result);
-	case OP_ANY:
-		return run_any(run, node, in, environment, result);
 	case OP_UPDATE:
 		return run_update(run, node, in, environment, result);
+	case OP_OTHER:
+		return node->one ? node->one(run, node, in, environment, result)
+		                 : with_one(run, node, in, environment, result);
 	default:
 		return with_one(run, node, in, environment, result);
 	}
@@ -393,6 +402,8 @@ static enum run_outcome run_many(struct run *run, const struct node *node, const
 		return run_node(run, node->a, in, environment, &sink.sink);
 	case OP_EMPTY:
 		return RUN_DONE;
+	case OP_STRING:
+		return run_strings(run, node, in, environment, out);
 	case OP_OBJECT:
 		return run_objects(run, node, in, environment, out);
 	case OP_BIND:
@@ -412,6 +423,8 @@ static enum run_outcome run_many(struct run *run, const struct node *node, const
 		return outcome == RUN_STOP && sink.found ? RUN_DONE : outcome;
 	case OP_LIMIT:
 		outcome = run_single(run, node->a, in, environment, &value);
+		if (outcome == RUN_DONE)
+			outcome = run_ready(run, &value, &value);
 		if (outcome != RUN_DONE)
 			return outcome;
 		limit.left = value.kind == JSON_NUMBER ? value_double(&value) : 0;
@@ -423,6 +436,8 @@ static enum run_outcome run_many(struct run *run, const struct node *node, const
 		return range(run, node, in, environment, out);
 	case OP_UPDATE:
 		return run_updates(run, node, in, environment, out);
+	case OP_OTHER:
+		return node->many(run, node, in, environment, out);
 	default:
 		return run_fallback(run, "an operation");
 	}

@@ -75,6 +75,8 @@ enum run_outcome run_array(struct run *run, const struct node *node, const struc
                            const struct environment *environment, struct value *result);
 enum run_outcome run_string(struct run *run, const struct node *node, const struct value *in,
                             const struct environment *environment, struct value *result);
+enum run_outcome run_strings(struct run *run, const struct node *node, const struct value *in,
+                             const struct environment *environment, struct sink *out);
 /* OP_OBJECT and OP_UPDATE that are single, and those that are not. */
 enum run_outcome run_object(struct run *run, const struct node *node, const struct value *in,
                             const struct environment *environment, struct value *result);

@@ -1,6 +1,7 @@
 #include "cmd/processors/jq/formats.h"
 
 #include "cmd/processors/jq/run.h"
+#include "common/utf8.h"
 
 /* Appends the bytes as the format writes a string. False: the versions differ. */
 typedef bool add_bytes(struct text *text, const char *bytes, size_t length);
@@ -155,6 +156,10 @@ static enum run_outcome of_text(struct run *run, const struct value *in, add_byt
 		text = run_text(run);
 		if (!text)
 			return RUN_FALLBACK;
+		if (run_too_deep(run, in)) {
+			run_text_back(run);
+			return run_fallback(run, "nested too deep");
+		}
 		value_add(text, in);
 		string = value_string(&run->arena, text->data, text->length);
 		run_text_back(run);
@@ -180,13 +185,30 @@ static enum run_outcome format_base64(struct run *run, const struct value *in, s
 	return of_text(run, in, add_base64, result);
 }
 
+/* Of text in base64 as it should be, and that stands for UTF-8. */
+static enum run_outcome format_base64d(struct run *run, const struct value *in, struct value *result)
+{
+	struct text *text = run_text(run);
+	bool valid;
+
+	if (!text)
+		return RUN_FALLBACK;
+	valid = in->kind == JSON_STRING && in->length > 2 && json_add_unbase64(text, in->at, in->length) &&
+	        utf8_valid(text->data, text->length);
+	if (valid)
+		*result = value_string(&run->arena, text->data, text->length);
+	run_text_back(run);
+	return valid ? RUN_DONE : run_unfit(run);
+}
+
 value_function *formats_find(const char *name, size_t length)
 {
 	static const struct {
 		const char *name;
 		value_function *function;
-	} formats[] = {{"csv", format_csv},   {"tsv", format_tsv}, {"sh", format_sh},
-	               {"html", format_html}, {"uri", format_uri}, {"base64", format_base64}};
+	} formats[] = {{"csv", format_csv},        {"tsv", format_tsv}, {"sh", format_sh},
+	               {"html", format_html},      {"uri", format_uri}, {"base64", format_base64},
+	               {"base64d", format_base64d}};
 
 	for (size_t i = 0; i < sizeof(formats) / sizeof(*formats); i++)
 		if (strlen(formats[i].name) == length && memcmp(name, formats[i].name, length) == 0)

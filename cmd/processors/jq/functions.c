@@ -6,6 +6,7 @@
 
 #include "cmd/processors/jq/formats.h"
 #include "cmd/processors/jq/functions.h"
+#include "cmd/processors/jq/loops.h"
 #include "cmd/processors/jq/run.h"
 #include "cmd/processors/jq/parser.h"
 
@@ -39,6 +40,15 @@ static const struct {
 	{"add", function_add},
 	{"reverse", function_reverse},
 	{"flatten", function_flatten},
+	{"explode", function_explode},
+	{"implode", function_implode},
+	{"transpose", function_transpose},
+	{"gmtime", function_gmtime},
+	{"mktime", function_mktime},
+	{"now", function_now},
+	{"isinfinite", function_isinfinite},
+	{"isnan", function_isnan},
+	{"isnormal", function_isnormal},
 };
 
 static const struct {
@@ -54,6 +64,13 @@ static const struct {
 	{"split", function_split},
 	{"join", function_join},
 	{"flatten", function_flatten_to},
+	{"indices", function_indices},
+	{"index", function_index},
+	{"rindex", function_rindex},
+	{"contains", function_contains},
+	{"inside", function_inside},
+	{"strftime", function_strftime},
+	{"strptime", function_strptime},
 };
 
 static const struct {
@@ -91,7 +108,7 @@ static struct node *map_of(struct parser *parser, struct node *f)
 	return syntax_node(parser, OP_ARRAY, pipe_of(parser, elements(parser), f), NULL);
 }
 
-static struct node *select_of(struct parser *parser, struct node *condition)
+struct node *syntax_select(struct parser *parser, struct node *condition)
 {
 	struct node *node = syntax_node(parser, OP_IF, condition, identity(parser));
 
@@ -100,18 +117,32 @@ static struct node *select_of(struct parser *parser, struct node *condition)
 	return node;
 }
 
-/* jq 1.6 counts the answers, and looks at one value more than it needs: with one answer, and without an error, that is all the same. */
+static bool leaves(const struct node *node)
+{
+	bool found = node && node->operation == OP_OTHER && node->many == many_break;
+
+	if (!node)
+		return false;
+	for (size_t i = 0; !found && node->list && i < node->count; i++)
+		found = leaves(node->list[i]);
+	return found || leaves(node->a) || leaves(node->b) || leaves(node->c) || leaves(node->d);
+}
+
+/* jq 1.6 counts the answers, and looks at one value more than it needs: with one answer, and without an error, that is all the same (loops.h). */
 static struct node *any_of(struct parser *parser, char letter, struct node *generator, struct node *condition)
 {
-	struct node *node = syntax_node(parser, OP_ANY, generator, condition);
+	struct node *node = syntax_other(parser, NULL, one_any, generator, condition, true);
 
-	if (!condition->single || !(generator->single || (generator->operation == OP_ITERATE && generator->a->single)))
+	if (!condition->single || leaves(generator))
 		return syntax_refuse(parser, "an argument of several values");
+	node->inside = 1;
+	syntax_broken(parser, generator);
+	syntax_broken(parser, condition);
 	node->letter = letter;
 	return node;
 }
 
-/* del(.a, .b[0]): one after the other. More than one element at a time moves the others. */
+/* del(.a, .b): one after the other. More than one element at a time moves the others. */
 static struct node *delete_of(struct parser *parser, struct node *path, bool alone)
 {
 	struct node *node;
@@ -122,10 +153,10 @@ static struct node *delete_of(struct parser *parser, struct node *path, bool alo
 		return first && second ? pipe_of(parser, first, second) : NULL;
 	}
 	if (path->operation != OP_PATH)
-		return syntax_refuse(parser, "del of more than plain paths");
+		return NULL;
 	for (size_t i = 0; !alone && i < path->count; i++)
 		if (!path->steps[i].key)
-			return syntax_refuse(parser, "del of several elements");
+			return NULL;
 	node = syntax_node(parser, OP_UPDATE, path, NULL);
 	node->letter = 'd';
 	return node;
@@ -136,6 +167,13 @@ static struct node *order_of(struct parser *parser, char letter, struct node *ke
 	struct node *node = syntax_node(parser, OP_BY, key ? syntax_node(parser, OP_ARRAY, key, NULL) : NULL, NULL);
 
 	node->letter = letter;
+	return node;
+}
+
+/* The node, whose argument jq 1.6 leaves with an error. */
+static struct node *broken(struct parser *parser, const struct node *argument, struct node *node)
+{
+	syntax_broken(parser, argument);
 	return node;
 }
 
@@ -171,7 +209,7 @@ static struct node *of_kinds(struct parser *parser, const char *kinds)
 		is->letter = '=';
 		node = node ? syntax_node(parser, OP_OR, node, is) : is;
 	}
-	return select_of(parser, node);
+	return syntax_select(parser, node);
 }
 
 static bool named(const char *name, size_t length, const char *word)
@@ -195,6 +233,7 @@ static struct node *without_arguments(struct parser *parser, const char *name, s
 		{"values", "boolean number string array object"},
 	};
 
+	parser->tree->clock |= named(name, length, "now");
 	for (size_t i = 0; i < sizeof(functions) / sizeof(*functions); i++)
 		if (named(name, length, functions[i].name))
 			return of_value(parser, functions[i].function);
@@ -206,6 +245,8 @@ static struct node *without_arguments(struct parser *parser, const char *name, s
 			return of_kinds(parser, selections[i].kinds);
 	if (named(name, length, "empty"))
 		return syntax_node(parser, OP_EMPTY, NULL, NULL);
+	if (named(name, length, "env"))
+		return syntax_environment(parser);
 	if (named(name, length, "recurse"))
 		return syntax_node(parser, OP_RECURSE, NULL, NULL);
 	if (named(name, length, "any") || named(name, length, "all"))
@@ -218,14 +259,14 @@ static struct node *without_arguments(struct parser *parser, const char *name, s
 			syntax_literal(parser,
 		                       (struct value){.kind = JSON_NUMBER, .at = digits, .length = strlen(digits)}));
 	}
-	return syntax_refuse(parser, "a function");
+	return syntax_special(parser, name, length, NULL, 0);
 }
 
 static struct node *with_one_argument(struct parser *parser, const char *name, size_t length, struct node *f)
 {
-	for (size_t i = 0; i < sizeof(functions2) / sizeof(*functions2); i++) {
-		struct node *node;
+	struct node *node;
 
+	for (size_t i = 0; i < sizeof(functions2) / sizeof(*functions2); i++) {
 		if (!named(name, length, functions2[i].name))
 			continue;
 		if (!f->single)
@@ -241,7 +282,7 @@ static struct node *with_one_argument(struct parser *parser, const char *name, s
 			return order_of(parser, orders[i].letter, f);
 	}
 	if (named(name, length, "select"))
-		return select_of(parser, f);
+		return syntax_select(parser, f);
 	if (named(name, length, "map"))
 		return map_of(parser, f);
 	if (named(name, length, "with_entries"))
@@ -250,12 +291,14 @@ static struct node *with_one_argument(struct parser *parser, const char *name, s
 	if (named(name, length, "any") || named(name, length, "all"))
 		return any_of(parser, name[1], elements(parser), f);
 	if (named(name, length, "first"))
-		return syntax_node(parser, OP_FIRST, f, NULL);
+		return broken(parser, f, syntax_node(parser, OP_FIRST, f, NULL));
+	if (named(name, length, "nth"))
+		return syntax_node(parser, OP_INDEX, identity(parser), f);
 	if (named(name, length, "del"))
-		return delete_of(parser, f, true);
+		return (node = delete_of(parser, f, true)) ? node : syntax_delete(parser, f);
 	if (named(name, length, "range"))
 		return range_of(parser, &f, 1);
-	return syntax_refuse(parser, "a function");
+	return syntax_special(parser, name, length, &f, 1);
 }
 
 struct node *syntax_function(struct parser *parser, const char *name, size_t length, struct node **arguments,
@@ -270,8 +313,8 @@ struct node *syntax_function(struct parser *parser, const char *name, size_t len
 	if (count == 2 && (named(name, length, "any") || named(name, length, "all")))
 		return any_of(parser, name[1], arguments[0], arguments[1]);
 	if (count == 2 && named(name, length, "limit") && arguments[0]->single)
-		return syntax_node(parser, OP_LIMIT, arguments[0], arguments[1]);
-	return syntax_refuse(parser, "a function");
+		return broken(parser, arguments[1], syntax_node(parser, OP_LIMIT, arguments[0], arguments[1]));
+	return syntax_special(parser, name, length, arguments, count);
 }
 
 struct node *syntax_format(struct parser *parser, const char *name, size_t length)

@@ -1,14 +1,17 @@
 /*
  * The names of a program: variables and functions, and what binds them.
  */
+#include "cmd/processors/jq/loops.h"
 #include "cmd/processors/jq/parser.h"
 
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "common/json.h"
 #include "common/json_text.h"
 #include "common/memory.h"
+#include "common/utf8.h"
 
 /* ---- names ---- */
 
@@ -27,8 +30,8 @@ const struct scope *syntax_find(const struct parser *parser, const char *name, s
 {
 	*hops = 0;
 	for (const struct scope *scope = parser->scope; scope; scope = scope->up, ++*hops)
-		if (scope->variable == variable && scope->length == length && memcmp(scope->name, name, length) == 0 &&
-		    (variable || scope->arity == arity))
+		if (scope->variable == variable && !scope->label && scope->length == length &&
+		    memcmp(scope->name, name, length) == 0 && (variable || scope->arity == arity))
 			return scope;
 	return NULL;
 }
@@ -55,6 +58,32 @@ static struct node *argument(struct parser *parser, const char *name, size_t len
 	return syntax_refuse(parser, "a variable");
 }
 
+struct node *syntax_environment(struct parser *parser)
+{
+	struct text text = {0};
+	struct node *node;
+
+	/* Of names that are there twice or are no UTF-8 libjq may make what it likes. */
+	text_add_char(&text, '{');
+	for (char **entry = environ; *entry; entry++) {
+		size_t length = strcspn(*entry, "=");
+
+		if (!(*entry)[length] || !utf8_valid(*entry, strlen(*entry))) {
+			text_free(&text);
+			return syntax_refuse(parser, "the environment");
+		}
+		if (text.length > 1)
+			text_add_char(&text, ',');
+		json_add_string(&text, *entry, length);
+		text_add_char(&text, ':');
+		json_add_string(&text, *entry + length + 1, strlen(*entry + length + 1));
+	}
+	text_add_char(&text, '}');
+	node = syntax_constant(parser, text.data, text.length);
+	text_free(&text);
+	return node;
+}
+
 struct node *syntax_variable(struct parser *parser)
 {
 	const char *name = ++parser->p;
@@ -64,8 +93,13 @@ struct node *syntax_variable(struct parser *parser)
 	parser->p += length;
 	if (length == 0 || (parser->p[0] == ':' && parser->p[1] == ':') || syntax_keyword(name, length))
 		return syntax_refuse(parser, "a variable");
-	if (!syntax_find(parser, name, length, true, 0, &hops))
-		return argument(parser, name, length);
+	if (!syntax_find(parser, name, length, true, 0, &hops)) {
+		node = argument(parser, name, length);
+		if (node || !syntax_word_is(name, length, "ENV"))
+			return node;
+		parser->reason = NULL;
+		return syntax_environment(parser);
+	}
 	node = syntax_node(parser, OP_VARIABLE, NULL, NULL);
 	node->hops = hops;
 	return node;
@@ -350,4 +384,57 @@ struct node *syntax_definition(struct parser *parser)
 		return NULL;
 	define->single = syntax_single(define);
 	return define;
+}
+
+/* "$name" of a label. */
+static size_t label_name(struct parser *parser, const char **name)
+{
+	size_t length = 0;
+
+	if (syntax_take(parser, '$')) {
+		*name = parser->p;
+		length = syntax_word(parser->p);
+		parser->p += length;
+	}
+	return length > 0 && !syntax_keyword(*name, length) ? length : 0;
+}
+
+struct node *syntax_label(struct parser *parser)
+{
+	const struct scope *outer = parser->scope;
+	struct node *node, *body = NULL;
+	const char *name;
+	size_t length = label_name(parser, &name);
+
+	if (length == 0)
+		return syntax_refuse(parser, "syntax");
+	bind(parser, name, length, true)->label = true;
+	if (syntax_expect(parser, '|'))
+		body = syntax_pipe(parser);
+	parser->scope = outer;
+	if (!body)
+		return NULL;
+	syntax_broken(parser, body);
+	node = syntax_other(parser, many_label, NULL, NULL, body, false);
+	node->inside = 7;
+	return node;
+}
+
+struct node *syntax_break(struct parser *parser)
+{
+	const char *name;
+	size_t length = label_name(parser, &name), hops = 0;
+	const struct scope *scope = parser->scope;
+	struct node *node;
+
+	while (scope &&
+	       !(length > 0 && scope->label && scope->length == length && memcmp(scope->name, name, length) == 0)) {
+		scope = scope->up;
+		hops++;
+	}
+	if (!scope)
+		return syntax_refuse(parser, "break");
+	node = syntax_other(parser, many_break, NULL, NULL, NULL, false);
+	node->hops = hops;
+	return node;
 }

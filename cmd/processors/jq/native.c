@@ -49,6 +49,7 @@ struct result_sink {
 static enum run_outcome take_result(struct run *run, struct sink *sink, const struct value *value)
 {
 	struct native *native = ((struct result_sink *)sink)->native;
+	enum run_outcome outcome;
 
 	if (native->count == native->capacity) {
 		if (native->count == RESULTS_MOST)
@@ -56,7 +57,11 @@ static enum run_outcome take_result(struct run *run, struct sink *sink, const st
 		native->capacity = native->capacity ? 2 * native->capacity : 16;
 		native->results = xreallocarray(native->results, native->capacity, sizeof(*native->results));
 	}
-	return run_ready(run, value, &native->results[native->count++]);
+	outcome = run_ready(run, value, &native->results[native->count]);
+	if (outcome == RUN_DONE && run_too_deep(run, &native->results[native->count]))
+		return run_fallback(run, "nested too deep, or too large");
+	native->count++;
+	return outcome;
 }
 
 const char *native_result(struct native *native, size_t result, size_t *length)
@@ -85,7 +90,7 @@ const char *native_line(struct native *native, const char *line, size_t length)
 	if (run->arena.chunk)
 		arena_release(&run->arena, (struct arena_mark){0});
 	run->line = line;
-	run->depth = run->texts_taken = 0;
+	run->depth = run->texts_taken = run->made = 0;
 	run->length = length;
 	run->root_ready = run->prefixes_ready = false;
 	if (!json_shapes_scan(&native->shapes, line, length, run->want.slots > 0 ? &run->want : NULL, run->spans,

@@ -4,7 +4,9 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "cmd/processors/jq/functions.h"
 #include "cmd/processors/jq/run.h"
+#include "cmd/processors/jq/trails.h"
 
 /* ---- texts, and values of the line ---- */
 
@@ -23,10 +25,32 @@ void run_text_back(struct run *run)
 	run->texts_taken--;
 }
 
+bool run_too_deep(const struct run *run, const struct value *value)
+{
+	const char *p = value->at, *end = p + value->length;
+	size_t depth = 0;
+
+	if (run->made < 60 || !p || (value->kind != JSON_ARRAY && value->kind != JSON_OBJECT))
+		return false;
+	while (p < end) {
+		if (*p == '"') {
+			p = value_end(p);
+			continue;
+		}
+		depth += *p == '[' || *p == '{';
+		depth -= *p == ']' || *p == '}';
+		if (depth > JSON_DEPTH)
+			return true;
+		p++;
+	}
+	return false;
+}
+
 struct value run_text_value(struct run *run)
 {
 	const struct text *text = &run->texts[--run->texts_taken];
 
+	run->made++;
 	return value_copy(&run->arena, text->data, text->length);
 }
 
@@ -101,12 +125,14 @@ enum run_outcome run_root(struct run *run, struct value *ready)
 
 enum run_outcome run_step(struct run *run, const struct value *container, const struct step *step, struct value *result)
 {
+	const struct trail *trail;
 	struct value value;
 	enum run_outcome outcome = run_ready(run, container, &value);
 	bool found;
 
 	if (outcome != RUN_DONE)
 		return outcome;
+	trail = value_trail(&value);
 	if (value.kind == JSON_NULL)
 		found = false;
 	else if (step->key && value.kind == JSON_OBJECT)
@@ -114,9 +140,11 @@ enum run_outcome run_step(struct run *run, const struct value *container, const 
 	else if (!step->key && value.kind == JSON_ARRAY)
 		found = value_element(&value, step->index, result);
 	else
-		return run_fallback(run, "an index that does not fit");
+		return run_error(run, "an index that does not fit");
 	if (!found)
 		*result = value_constant(JSON_NULL);
+	if (trail)
+		trail_step(run, trail, step, result);
 	return RUN_DONE;
 }
 
@@ -124,13 +152,17 @@ enum run_outcome run_index(struct run *run, const struct value *container, const
                            struct value *result)
 {
 	struct step step = {0};
+	struct value ready;
 	double number;
+	enum run_outcome outcome = run_ready(run, key, &ready);
 
-	if (key->kind == JSON_STRING) {
-		step.key = key->at;
-		step.length = key->length;
-	} else if (key->kind == JSON_NUMBER) {
-		number = value_double(key);
+	if (outcome != RUN_DONE)
+		return outcome;
+	if (ready.kind == JSON_STRING) {
+		step.key = ready.at;
+		step.length = ready.length;
+	} else if (ready.kind == JSON_NUMBER) {
+		number = value_double(&ready);
 		if (!(fabs(number) < 1e9) || number != floor(number))
 			return run_fallback(run, "an index");
 		step.index = (long)number;
@@ -291,8 +323,7 @@ static enum run_outcome join(struct run *run, const struct value *left, const st
 	memcpy(at, left->at, left->length - 1);
 	memcpy(at + left->length - 1, comma, separator);
 	memcpy(at + left->length - 1 + separator, right->at + 1, right->length - 1);
-	*result = *left;
-	result->at = at;
+	*result = (struct value){.kind = left->kind, .at = at};
 	result->length = left->length - 1 + separator + right->length - 1;
 	at[result->length] = '\0';
 	return RUN_DONE;
@@ -311,6 +342,48 @@ static enum run_outcome merge(struct run *run, const struct value *left, const s
 	while (value_next_member(&p, &key, &value))
 		run_add_member(text, &key, &value);
 	text_add_char(text, '}');
+	*result = run_text_value(run);
+	return RUN_DONE;
+}
+
+/* Objects in both are merged in turn. */
+static enum run_outcome merge_deep(struct run *run, const struct value *left, const struct value *right,
+                                   struct value *result, size_t depth)
+{
+	struct text *text = depth < JSON_DEPTH ? run_text(run) : NULL;
+	const char *p = value_inside(right);
+	struct value key, value, old;
+	enum run_outcome outcome = RUN_DONE;
+
+	if (!text)
+		return run_fallback(run, "nested too deep, or too large");
+	text_add(text, left->at, left->length - 1);
+	while (outcome == RUN_DONE && value_next_member(&p, &key, &value)) {
+		if (value.kind == JSON_OBJECT && value_member(left, key.at, key.length, &old) &&
+		    old.kind == JSON_OBJECT)
+			outcome = merge_deep(run, &old, &value, &value, depth + 1);
+		if (outcome == RUN_DONE)
+			run_add_member(text, &key, &value);
+	}
+	text_add_char(text, '}');
+	*result = run_text_value(run);
+	return outcome;
+}
+
+/* "ab" * 3. Of less than one the versions make different things. */
+static enum run_outcome repeat(struct run *run, const struct value *string, double times, struct value *result)
+{
+	struct text *text;
+
+	if (!(times >= 1 && times <= 100000) || times != floor(times) || times * (double)string->length > 1 << 20)
+		return run_unfit(run);
+	text = run_text(run);
+	if (!text)
+		return RUN_FALLBACK;
+	text_add_char(text, '"');
+	for (size_t i = 0; i < (size_t)times; i++)
+		text_add(text, string->at + 1, string->length - 2);
+	text_add_char(text, '"');
 	*result = run_text_value(run);
 	return RUN_DONE;
 }
@@ -359,7 +432,7 @@ static enum run_outcome compute(struct run *run, char letter, double left, doubl
 		break;
 	case '/':
 		if (right == 0)
-			return run_fallback(run, "a division by zero");
+			return run_error(run, "a division by zero");
 		number = left / right;
 		break;
 	default:
@@ -385,10 +458,15 @@ enum run_outcome run_binary(struct run *run, char letter, const struct value *le
 		return outcome;
 	if (letter == '+' && (l.kind == JSON_NULL || r.kind == JSON_NULL)) {
 		*result = l.kind == JSON_NULL ? r : l;
+		value_leave(result);
 		return RUN_DONE;
 	}
+	if (letter == '*' && ((l.kind == JSON_STRING && r.kind == JSON_NUMBER)))
+		return repeat(run, &l, value_double(&r), result);
+	if (letter == '*' && ((l.kind == JSON_NUMBER && r.kind == JSON_STRING)))
+		return repeat(run, &r, value_double(&l), result);
 	if (l.kind != r.kind)
-		return run_fallback(run, "operands that do not fit");
+		return run_error(run, "operands that do not fit");
 	if (l.kind == JSON_NUMBER)
 		return compute(run, letter, value_double(&l), value_double(&r), result);
 	if (letter == '+' && l.kind == JSON_STRING)
@@ -397,9 +475,13 @@ enum run_outcome run_binary(struct run *run, char letter, const struct value *le
 		return join(run, &l, &r, ",", result);
 	if (letter == '+' && l.kind == JSON_OBJECT)
 		return merge(run, &l, &r, result);
+	if (letter == '*' && l.kind == JSON_OBJECT)
+		return merge_deep(run, &l, &r, result, 0);
 	if (letter == '-' && l.kind == JSON_ARRAY)
 		return subtract_arrays(run, &l, &r, result);
-	return run_fallback(run, "operands that do not fit");
+	if (letter == '/' && l.kind == JSON_STRING)
+		return function_split(run, &l, &r, result);
+	return run_error(run, "operands that do not fit");
 }
 
 enum run_outcome run_add_string(struct run *run, struct text *text, const struct value *value)
@@ -409,6 +491,8 @@ enum run_outcome run_add_string(struct run *run, struct text *text, const struct
 
 	if (outcome != RUN_DONE)
 		return outcome;
+	if (run_too_deep(run, &ready))
+		return run_fallback(run, "nested too deep");
 	if (ready.kind == JSON_STRING) {
 		text_add(text, ready.at + 1, ready.length - 2);
 	} else if (ready.kind == JSON_ARRAY || ready.kind == JSON_OBJECT) {

@@ -12,6 +12,7 @@ struct scope {
 	const char *name; /* without '$' */
 	size_t length;
 	bool variable; /* or a function */
+	bool label; /* … or what `break` leaves */
 	size_t arity;
 	const struct node *define; /* of a function; NULL: a parameter */
 };
@@ -24,7 +25,7 @@ struct parser {
 	const struct scope *scope;
 	const char *reason;
 	size_t depth;
-	/* jq 1.6 lets `try` and '?' catch what first, limit, any, all and |= end their work with: not both in one program. */
+	/* There is a `try` or '?'; there is a function of the program where syntax_broken looks: not both in one program. */
 	bool tries, breaks;
 };
 
@@ -37,6 +38,20 @@ struct node *syntax_literal(struct parser *parser, struct value literal);
 /* A function of jq's with these arguments (functions.c); NULL: it is not native. */
 struct node *syntax_function(struct parser *parser, const char *name, size_t length, struct node **arguments,
                              size_t count);
+/* Those of them that are OP_OTHER (specials.c), and what is like them; refused if it is none. */
+struct node *syntax_special(struct parser *parser, const char *name, size_t length, struct node **arguments,
+                            size_t count);
+struct node *syntax_other(struct parser *parser, node_function *many, node_function1 *one, struct node *a,
+                          struct node *b, bool single);
+struct node *syntax_assign(struct parser *parser, char letter, struct node *path, struct node *value);
+struct node *syntax_delete(struct parser *parser, struct node *path);
+struct node *syntax_try(struct parser *parser, struct node *body, struct node *handler);
+struct node *syntax_select(struct parser *parser, struct node *condition);
+/*
+ * The argument is in a loop that jq 1.6 ends with an error: refuses a `try` within it. Of functions it is not known what is in
+ * them (parser->breaks).
+ */
+void syntax_broken(struct parser *parser, const struct node *argument);
 /* The node of @name. */
 struct node *syntax_format(struct parser *parser, const char *name, size_t length);
 
@@ -76,6 +91,7 @@ struct node *syntax_number(struct parser *parser);
 struct node *syntax_string(struct parser *parser);
 bool syntax_optional(struct parser *parser, bool *optional);
 struct node *syntax_variable(struct parser *parser); /* names.c: at "$" */
+struct node *syntax_environment(struct parser *parser); /* $ENV */
 struct node *syntax_call(struct parser *parser, const char *name, size_t length);
 /* The binding of a name; NULL: there is none in the program. */
 const struct scope *syntax_find(const struct parser *parser, const char *name, size_t length, bool variable,
@@ -84,5 +100,7 @@ struct node *syntax_bind(struct parser *parser, struct node *term); /* behind "t
 struct node *syntax_fold(struct parser *parser, enum operation operation);
 struct node *syntax_if(struct parser *parser);
 struct node *syntax_definition(struct parser *parser);
+struct node *syntax_label(struct parser *parser); /* behind "label" */
+struct node *syntax_break(struct parser *parser); /* behind "break" */
 
 #endif

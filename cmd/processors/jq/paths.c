@@ -2,6 +2,7 @@
  * Paths: what is at an index, in a slice, within a container.
  */
 #include "cmd/processors/jq/evaluate.h"
+#include "cmd/processors/jq/trails.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -81,6 +82,8 @@ static enum run_outcome slice_ends(struct run *run, const struct node *node, con
 		double number;
 		enum run_outcome outcome = nodes[i] ? run_single(run, nodes[i], in, environment, &value) : RUN_DONE;
 
+		if (outcome == RUN_DONE && nodes[i])
+			outcome = run_ready(run, &value, &value);
 		if (outcome != RUN_DONE)
 			return outcome;
 		if (!nodes[i] || value.kind == JSON_NULL)
@@ -142,7 +145,7 @@ enum run_outcome run_slice(struct run *run, const struct node *node, const struc
 	if (outcome != RUN_DONE)
 		return outcome;
 	if (value.kind == JSON_NULL) {
-		*result = value;
+		*result = value_constant(JSON_NULL);
 		return slice_ends(run, node, in, environment, 0, ends);
 	}
 	if (value.kind != JSON_ARRAY && value.kind != JSON_STRING)
@@ -175,6 +178,8 @@ enum run_outcome run_iterate(struct run *run, const struct node *node, const str
 
 	if (outcome != RUN_DONE)
 		return outcome;
+	if (value_trail(&value) && (value.kind == JSON_ARRAY || value.kind == JSON_OBJECT))
+		return trail_iterate(run, &value, sink);
 	p = value_inside(&value);
 	if (value.kind == JSON_ARRAY)
 		while (outcome == RUN_DONE && value_next(&p, &element))
@@ -183,7 +188,7 @@ enum run_outcome run_iterate(struct run *run, const struct node *node, const str
 		while (outcome == RUN_DONE && value_next_member(&p, &key, &element))
 			outcome = run_give(run, sink, &element);
 	else if (!node->optional)
-		return run_fallback(run, "a value that cannot be iterated over");
+		return run_error(run, "a value that cannot be iterated over");
 	return outcome;
 }
 
@@ -195,6 +200,8 @@ enum run_outcome run_recurse(struct run *run, const struct value *value, struct 
 
 	if (depth > JSON_DEPTH)
 		return run_fallback(run, "nested too deep");
+	if (outcome == RUN_DONE && value_trail(value) && (value->kind == JSON_ARRAY || value->kind == JSON_OBJECT))
+		return trail_recurse(run, value, sink, depth);
 	if (value->kind == JSON_ARRAY)
 		while (outcome == RUN_DONE && value_next(&p, &element))
 			outcome = run_recurse(run, &element, sink, depth + 1);

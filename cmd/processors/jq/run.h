@@ -31,11 +31,13 @@ struct run {
 	const char *line;
 	size_t length;
 	size_t depth; /* of evaluation */
+	size_t made; /* how many texts have been put together: only many can have made a deep one */
 
 	/* private */
 	struct text texts[RUN_TEXTS]; /* taken and given back like a stack */
 	size_t texts_taken;
 	const char *reason; /* of RUN_FALLBACK */
+	const struct value *message; /* of RUN_ERROR: what `error` was given, in the arena; NULL: jq's own words */
 };
 
 /* What takes the values that a node gives, one by one: RUN_DONE to get the next one. */
@@ -52,6 +54,7 @@ struct environment {
 	const struct node *node; /* of a function: its definition; of a parameter: the argument … */
 	const struct environment *scope; /* … and where that was written */
 	bool definition;
+	bool *broken; /* of a label */
 };
 
 /* Gives sink all values of the node for the input. */
@@ -63,6 +66,20 @@ enum run_outcome run_single(struct run *run, const struct node *node, const stru
 
 /* RUN_FALLBACK, for this reason. */
 enum run_outcome run_fallback(struct run *run, const char *reason);
+
+/* RUN_ERROR; what jq says of it differs. */
+static inline enum run_outcome run_error(struct run *run, const char *reason)
+{
+	run_fallback(run, reason);
+	run->message = NULL;
+	return RUN_ERROR;
+}
+
+/* An input that a function is not made for, as all versions say. */
+static inline enum run_outcome run_wrong(struct run *run)
+{
+	return run_error(run, "an input that a function is not made for");
+}
 
 /* … because an input is not what a function is made for. */
 static inline enum run_outcome run_unfit(struct run *run)
@@ -89,6 +106,9 @@ struct text *run_text(struct run *run);
 void run_text_back(struct run *run);
 /* … with its content as a value. */
 struct value run_text_value(struct run *run);
+
+/* A value is nested deeper than a line can be, and then the versions print and compare it differently. */
+bool run_too_deep(const struct run *run, const struct value *value);
 
 /* `container | .[key]`; a number key is an index. RUN_FALLBACK if jq would complain. */
 enum run_outcome run_index(struct run *run, const struct value *container, const struct value *key,

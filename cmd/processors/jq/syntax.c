@@ -15,8 +15,17 @@ void *tree_alloc(struct tree *tree, size_t size)
 	return tree->blocks[tree->block_count++] = xcalloc(1, size);
 }
 
+void tree_at_end(struct tree *tree, void (*function)(void *), void *data)
+{
+	tree->ends = xreallocarray(tree->ends, tree->end_count + 1, sizeof(*tree->ends));
+	tree->ends[tree->end_count++] = (struct tree_end){function, data};
+}
+
 void tree_free(struct tree *tree)
 {
+	for (size_t i = 0; i < tree->end_count; i++)
+		tree->ends[i].function(tree->ends[i].data);
+	free(tree->ends);
 	for (size_t i = 0; i < tree->block_count; i++)
 		free(tree->blocks[i]);
 	free(tree->blocks);
@@ -44,8 +53,15 @@ bool syntax_digit(char c)
 
 void syntax_space(struct parser *parser)
 {
-	while (*parser->p == ' ' || *parser->p == '\t' || *parser->p == '\n' || *parser->p == '\r')
-		parser->p++;
+	for (;;) {
+		while (*parser->p == ' ' || *parser->p == '\t' || *parser->p == '\n' || *parser->p == '\r')
+			parser->p++;
+		/* The versions differ in where a comment ends if there is a backslash or a return in it. */
+		if (*parser->p != '#' || parser->p[strcspn(parser->p, "\\\r\n")] == '\\' ||
+		    parser->p[strcspn(parser->p, "\\\r\n")] == '\r')
+			return;
+		parser->p += strcspn(parser->p, "\n");
+	}
 }
 
 size_t syntax_word(const char *p)
@@ -125,7 +141,6 @@ bool syntax_single(const struct node *node)
 		return false;
 	case OP_ARRAY:
 	case OP_BY:
-	case OP_ANY:
 		return true;
 	case OP_REDUCE:
 		return one(node->b);
@@ -148,7 +163,6 @@ struct node *syntax_node(struct parser *parser, enum operation operation, struct
 	node->a = a;
 	node->b = b;
 	node->single = syntax_single(node);
-	parser->breaks |= operation == OP_FIRST || operation == OP_LIMIT || operation == OP_ANY;
 	return node;
 }
 
@@ -214,26 +228,24 @@ static struct node *parse_negative(struct parser *parser)
 	return syntax_constant(parser, start, node->literal.length + 1);
 }
 
-/* "term?": where there is an error, libjq has the line; where there is none, it is the term. */
-static bool take_question(struct parser *parser)
+/* "term?" */
+static struct node *take_question(struct parser *parser, struct node *term)
 {
 	bool optional;
 
 	if (!syntax_optional(parser, &optional))
-		return false;
-	parser->tries |= optional;
-	return true;
+		return NULL;
+	return optional ? syntax_try(parser, term, NULL) : term;
 }
 
-/* Behind "try": the same. What is behind "catch" is for libjq, too, but has to be right. */
+/* Behind "try". */
 static struct node *parse_try(struct parser *parser)
 {
-	struct node *body = syntax_term(parser);
+	struct node *body = syntax_term(parser), *handler = NULL;
 
-	parser->tries = true;
-	if (body && syntax_take_word(parser, "catch") && !syntax_term(parser))
+	if (body && syntax_take_word(parser, "catch") && !(handler = syntax_term(parser)))
 		return NULL;
-	return body;
+	return body ? syntax_try(parser, body, handler) : NULL;
 }
 
 /* A term, or what may stand in its place: "term as", reduce, foreach, if, def, a negative number. */
@@ -252,6 +264,8 @@ static struct node *parse_operand(struct parser *parser)
 		node = syntax_if(parser);
 	else if (first && syntax_take_word(parser, "def"))
 		return syntax_definition(parser);
+	else if (first && syntax_take_word(parser, "label"))
+		return syntax_label(parser);
 	else if (syntax_take_word(parser, "try"))
 		node = parse_try(parser);
 	else if (*parser->p == '-' && syntax_digit(parser->p[1]))
@@ -270,7 +284,7 @@ static struct node *parse_operand(struct parser *parser)
 		return NULL;
 	if (syntax_take_word(parser, "as"))
 		return first ? syntax_bind(parser, node) : syntax_refuse(parser, "as");
-	return take_question(parser) ? node : NULL;
+	return take_question(parser, node);
 }
 
 struct operator
@@ -311,15 +325,17 @@ static struct node *apply(struct parser *parser, const struct operator* operator
 {
 	struct node *node;
 
-	if (operator->operation == OP_UPDATE && left->operation != OP_PATH)
-		return syntax_refuse(parser, "an assignment to more than a plain path");
+	if (operator->operation ==
+	    OP_UPDATE &&(left->operation != OP_PATH || (operator->letter == '|' && !right->single)))
+		return syntax_assign(parser, operator->letter, left, right);
 	/* What jq 1.6 says when it compiles, later versions say when they run. */
 	if (right->operation == OP_LITERAL && right->literal.kind == JSON_NUMBER &&
 	    value_double(&right->literal) == 0 && (operator->letter == '/' || operator->letter == '%'))
 		return syntax_refuse(parser, "a division by zero");
 	node = syntax_node(parser, operator->operation, left, right);
 	node->letter = operator->letter;
-	parser->breaks |= operator->operation == OP_UPDATE && operator->letter == '|';
+	if (operator->operation == OP_UPDATE && operator->letter == '|')
+		syntax_broken(parser, right);
 	return node;
 }
 
@@ -377,7 +393,7 @@ bool syntax_parse(struct tree *tree, const struct engine_program *program, const
 	tree->root = syntax_pipe(&parser);
 	if (tree->root) {
 		syntax_space(&parser);
-		if (*parser.p)
+		if (*parser.p || parser.reason)
 			tree->root = syntax_refuse(&parser, "syntax");
 		else if (parser.tries && parser.breaks)
 			tree->root = syntax_refuse(&parser, "try beside what it might catch");

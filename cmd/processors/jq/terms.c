@@ -67,6 +67,12 @@ static struct node *fold(struct parser *parser, struct node *index)
 
 	if (index->optional || index->b->operation != OP_LITERAL)
 		return index;
+	if (base->operation == OP_LITERAL && base->literal.kind == JSON_OBJECT && key->kind == JSON_STRING) {
+		struct value found = value_constant(JSON_NULL);
+
+		value_member(&base->literal, key->at, key->length, &found);
+		return syntax_literal(parser, found);
+	}
 	if (base->operation != OP_IDENTITY && base->operation != OP_PATH)
 		return index;
 	if (key->kind == JSON_STRING) {
@@ -163,6 +169,15 @@ static struct node *bracket(struct parser *parser, struct node *base)
 	return node;
 }
 
+/* jq 1.6 takes ".e1" and ".E-1" for numbers. */
+static bool like_exponent(const char *p)
+{
+	if ((*p | 0x20) != 'e')
+		return false;
+	p++;
+	return syntax_digit(*p == '+' || *p == '-' ? p[1] : *p);
+}
+
 /* ".name", "."string"" or "[…]" behind a term; *more is false if there is none. */
 static struct node *postfix(struct parser *parser, struct node *base, bool *more)
 {
@@ -175,6 +190,8 @@ static struct node *postfix(struct parser *parser, struct node *base, bool *more
 		return bracket(parser, base);
 	}
 	if (*parser->p == '.') {
+		if (like_exponent(parser->p + 1))
+			return syntax_refuse(parser, "a number");
 		length = syntax_word(parser->p + 1);
 		if (length > 0) {
 			const char *word = ++parser->p;
@@ -203,7 +220,7 @@ static struct node *parse_dot(struct parser *parser)
 			return syntax_refuse(parser, "syntax");
 		return syntax_node(parser, OP_RECURSE, NULL, NULL);
 	}
-	if (syntax_digit(parser->p[1]))
+	if (syntax_digit(parser->p[1]) || like_exponent(parser->p + 1))
 		return syntax_refuse(parser, "a number");
 	if (syntax_word(parser->p + 1) > 0)
 		return postfix(parser, identity, &more);
@@ -344,6 +361,10 @@ static struct node *parse_word(struct parser *parser)
 		parser->p += length;
 		return syntax_constant(parser, word, length);
 	}
+	if (syntax_word_is(word, length, "break")) {
+		parser->p += length;
+		return syntax_break(parser);
+	}
 	if (syntax_keyword(word, length))
 		return syntax_refuse(parser, "syntax");
 	return syntax_call(parser, word, length);
@@ -369,6 +390,22 @@ static struct node *parse_group(struct parser *parser)
 	return inner && syntax_expect(parser, ')') ? inner : NULL;
 }
 
+/* @name "…": what is put into the string is written in the format. */
+static struct node *format_string(struct parser *parser, const char *name, size_t length)
+{
+	struct node *string = syntax_string(parser);
+
+	for (size_t i = 1; string && string->operation == OP_STRING && i < string->count; i += 2) {
+		struct node *format = syntax_format(parser, name, length);
+
+		if (!format)
+			return NULL;
+		string->list[i] = syntax_node(parser, OP_PIPE, string->list[i], format);
+	}
+	/* Of a string without values the name must still be that of a format. */
+	return string && syntax_format(parser, name, length) ? string : NULL;
+}
+
 static struct node *parse_head(struct parser *parser)
 {
 	syntax_space(parser);
@@ -392,7 +429,7 @@ static struct node *parse_head(struct parser *parser)
 		parser->p += 1 + length;
 		syntax_space(parser);
 		if (*parser->p == '"')
-			return syntax_refuse(parser, "a format string");
+			return format_string(parser, name, length);
 		return syntax_format(parser, name, length);
 	}
 	case '0' ... '9':

@@ -1,11 +1,9 @@
 /*
- * Functions of strings and times.
+ * Functions of strings.
  */
 #include "cmd/processors/jq/functions.h"
 
-#include <math.h>
 #include <string.h>
-#include <time.h>
 
 #include "cmd/processors/jq/run.h"
 
@@ -70,7 +68,7 @@ static enum run_outcome change_case(struct run *run, const struct value *in, cha
 	size_t length;
 
 	if (in->kind != JSON_STRING)
-		return run_unfit(run);
+		return run_wrong(run);
 	bytes = value_bytes(&run->arena, in, &length);
 	copy = arena_alloc(&run->arena, length + 1);
 	for (size_t i = 0; i < length; i++)
@@ -121,7 +119,7 @@ enum run_outcome function_startswith(struct run *run, const struct value *in, co
 	struct two two;
 
 	if (!two_strings(run, in, argument, &two))
-		return run_unfit(run);
+		return run_wrong(run);
 	*result = value_bool(begins(&two));
 	return RUN_DONE;
 }
@@ -132,7 +130,7 @@ enum run_outcome function_endswith(struct run *run, const struct value *in, cons
 	struct two two;
 
 	if (!two_strings(run, in, argument, &two))
-		return run_unfit(run);
+		return run_wrong(run);
 	*result = value_bool(ends(&two));
 	return RUN_DONE;
 }
@@ -217,47 +215,4 @@ enum run_outcome function_join(struct run *run, const struct value *in, const st
 	text_add_char(text, '"');
 	*result = run_text_value(run);
 	return outcome;
-}
-
-/* ---- times ---- */
-
-enum run_outcome function_todate(struct run *run, const struct value *in, struct value *result)
-{
-	double number = in->kind == JSON_NUMBER ? value_double(in) : NAN;
-	char text[40];
-	struct tm parts;
-	time_t seconds;
-
-	if (!(number >= 0 && number < 253402300800.0) || number != floor(number))
-		return run_unfit(run);
-	seconds = (time_t)number;
-	gmtime_r(&seconds, &parts);
-	*result = value_string(&run->arena, text, strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%SZ", &parts));
-	return RUN_DONE;
-}
-
-enum run_outcome function_fromdate(struct run *run, const struct value *in, struct value *result)
-{
-	static const char form[] = "dddd-dd-ddTdd:dd:ddZ";
-	struct tm parts = {0}, back;
-	size_t length = 0;
-	const char *bytes = in->kind == JSON_STRING ? value_bytes(&run->arena, in, &length) : "";
-	char copy[sizeof(form)];
-	time_t seconds;
-
-	if (length != sizeof(form) - 1)
-		return run_unfit(run);
-	for (size_t i = 0; i < length; i++)
-		if (form[i] == 'd' ? bytes[i] < '0' || bytes[i] > '9' : bytes[i] != form[i])
-			return run_unfit(run);
-	memcpy(copy, bytes, length);
-	copy[length] = '\0';
-	if (!strptime(copy, "%Y-%m-%dT%H:%M:%SZ", &parts) || parts.tm_year < 70 || parts.tm_sec > 59)
-		return run_unfit(run);
-	seconds = timegm(&parts);
-	/* The thirtieth of February is another day. */
-	if (!gmtime_r(&seconds, &back) || back.tm_mday != parts.tm_mday)
-		return run_unfit(run);
-	*result = value_number((double)seconds);
-	return RUN_DONE;
 }

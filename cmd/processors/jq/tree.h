@@ -39,13 +39,13 @@ enum operation {
 	OP_DEFINE, /* def function: a; b */
 	OP_CALL, /* of a function of the program, or of a parameter: hops, list */
 	OP_VALUE, /* a function of the input alone: function */
-	OP_VALUES, /* … and of the value of a (single): function2 */
+	OP_VALUES, /* … and of the value of a (single): function2; and of that of b (single): function3 */
 	OP_BY, /* sort_by(a) and the like: letter */
-	OP_ANY, /* any(a; b): b of each of a; letter 'n' or 'l' (all) */
 	OP_FIRST, /* first(a) */
 	OP_LIMIT, /* limit(a; b) */
 	OP_RANGE, /* range(a; b), range(a; b; c) */
 	OP_UPDATE, /* path a, '=' '|' '+' …: letter, with b; or 'd' (del) */
+	OP_OTHER, /* many, and one if it is single */
 };
 
 /* One step of a constant path: a member, or an element. */
@@ -66,11 +66,21 @@ struct pattern {
 
 struct run;
 struct node;
+struct environment;
+struct sink;
 
 /* What a function makes of a value: RUN_DONE, or RUN_FALLBACK. */
 typedef enum run_outcome value_function(struct run *run, const struct value *in, struct value *result);
 typedef enum run_outcome value_function2(struct run *run, const struct value *in, const struct value *argument,
                                          struct value *result);
+typedef enum run_outcome value_function3(struct run *run, const struct value *in, const struct value *first,
+                                         const struct value *second, struct value *result);
+
+/* How OP_OTHER is run: as run_node, and as run_single. */
+typedef enum run_outcome node_function(struct run *run, const struct node *node, const struct value *in,
+                                       const struct environment *environment, struct sink *sink);
+typedef enum run_outcome node_function1(struct run *run, const struct node *node, const struct value *in,
+                                        const struct environment *environment, struct value *result);
 
 struct node {
 	enum operation operation;
@@ -89,6 +99,14 @@ struct node {
 	struct pattern pattern;
 	value_function *function;
 	value_function2 *function2;
+	value_function3 *function3;
+	double (*real)(double); /* … of the input, or of a and b: one_real */
+	double (*real2)(double, double);
+	node_function *many;
+	node_function1 *one;
+	unsigned inside; /* OP_OTHER: which of a, b and c are given the input itself, as bits */
+	bool plain; /* many_assign: a leads to each place once */
+	void *data; /* … what else it needs */
 	struct parameter {
 		bool variable; /* $name: its value, and name as a function */
 	} * parameters; /* of OP_DEFINE: count of them */
@@ -99,9 +117,17 @@ struct tree {
 	struct node *root;
 	void **blocks;
 	size_t block_count;
+	bool clock; /* it asks what time it is: each time it is run there is another answer */
+	struct tree_end {
+		void (*function)(void *);
+		void *data;
+	} * ends;
+	size_t end_count;
 };
 
 void *tree_alloc(struct tree *tree, size_t size);
+/* function(data) is called when the tree is freed. */
+void tree_at_end(struct tree *tree, void (*function)(void *), void *data);
 void tree_free(struct tree *tree);
 
 #endif

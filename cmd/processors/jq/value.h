@@ -20,7 +20,10 @@ enum run_outcome {
 	RUN_DONE,
 	RUN_FALLBACK, /* the line is left to libjq */
 	RUN_STOP, /* who takes the values has enough */
+	RUN_ERROR, /* jq raises an error here, in all versions: `try` may catch it, else the line is left to libjq */
 };
+
+struct trail;
 
 struct value {
 	enum json_kind kind;
@@ -28,7 +31,10 @@ struct value {
 	bool known; /* number is that of the text, too */
 	const char *at; /* NULL: a number that has been computed */
 	size_t length;
-	double number;
+	union {
+		double number; /* if at is NULL */
+		const struct trail *trail; /* else: the way to it, while paths are followed (trails.h) */
+	};
 };
 
 /* Memory for values, given back at once (arena_clear) or down to a mark. */
@@ -103,6 +109,18 @@ struct value value_number(double number);
 struct value value_copy(struct arena *arena, const char *text, size_t length);
 /* A string of bytes, which are UTF-8. */
 struct value value_string(struct arena *arena, const char *bytes, size_t length);
+
+static inline const struct trail *value_trail(const struct value *value)
+{
+	return value->at ? value->trail : NULL;
+}
+
+/* The way to the value is no longer followed. */
+static inline void value_leave(struct value *value)
+{
+	if (value->at)
+		value->trail = NULL;
+}
 
 static inline bool value_truth(const struct value *value)
 {

@@ -43,6 +43,9 @@ enum run_outcome function_length(struct run *run, const struct value *in, struct
 		for (size_t i = 0; i < length; i++)
 			count += (bytes[i] & 0xc0) != 0x80;
 		break;
+	case JSON_TRUE:
+	case JSON_FALSE:
+		return run_wrong(run);
 	default:
 		return run_unfit(run);
 	}
@@ -55,7 +58,7 @@ enum run_outcome function_utf8bytelength(struct run *run, const struct value *in
 	size_t length;
 
 	if (in->kind != JSON_STRING)
-		return run_unfit(run);
+		return run_wrong(run);
 	value_bytes(&run->arena, in, &length);
 	*result = value_number((double)length);
 	return RUN_DONE;
@@ -125,6 +128,14 @@ enum run_outcome function_fabs(struct run *run, const struct value *in, struct v
 	return number_function(run, in, fabs, result);
 }
 
+/* What begins with a letter is no number; with some letters it may be one for some versions. */
+static bool json_nonsense(const char *bytes, size_t length)
+{
+	unsigned char first = length > 0 ? (unsigned char)bytes[0] | 0x20 : 0;
+
+	return first >= 'a' && first <= 'z' && first != 'n' && first != 'i';
+}
+
 enum run_outcome function_tonumber(struct run *run, const struct value *in, struct value *result)
 {
 	struct json_result scanned;
@@ -138,8 +149,10 @@ enum run_outcome function_tonumber(struct run *run, const struct value *in, stru
 		return RUN_DONE;
 	}
 	if (in->kind != JSON_STRING)
-		return run_unfit(run);
+		return run_wrong(run);
 	bytes = value_bytes(&run->arena, in, &length);
+	if (json_nonsense(bytes, length))
+		return run_wrong(run);
 	text = run_text(run);
 	if (!text)
 		return RUN_FALLBACK;
@@ -152,5 +165,52 @@ enum run_outcome function_tonumber(struct run *run, const struct value *in, stru
 		return run_unfit(run);
 	}
 	*result = run_text_value(run);
+	return RUN_DONE;
+}
+
+/* Of numbers that JSON can hold. */
+static enum run_outcome about_number(struct run *run, const struct value *in, bool truth, struct value *result)
+{
+	*result = value_bool(truth);
+	return in->kind == JSON_NUMBER && isfinite(value_double(in)) ? RUN_DONE : run_unfit(run);
+}
+
+enum run_outcome function_isinfinite(struct run *run, const struct value *in, struct value *result)
+{
+	return about_number(run, in, false, result);
+}
+
+enum run_outcome function_isnan(struct run *run, const struct value *in, struct value *result)
+{
+	return about_number(run, in, false, result);
+}
+
+enum run_outcome function_isnormal(struct run *run, const struct value *in, struct value *result)
+{
+	return about_number(run, in, in->kind == JSON_NUMBER && isnormal(value_double(in)), result);
+}
+
+enum run_outcome one_real(struct run *run, const struct node *node, const struct value *in,
+                          const struct environment *environment, struct value *result)
+{
+	const struct node *nodes[] = {node->a, node->b};
+	struct value values[2];
+	double number;
+	enum run_outcome outcome = run_ready(run, in, &values[0]);
+
+	for (int i = 0; i < 2 && nodes[i] && outcome == RUN_DONE; i++) {
+		outcome = run_single(run, nodes[i], in, environment, &values[i]);
+		if (outcome == RUN_DONE)
+			outcome = run_ready(run, &values[i], &values[i]);
+	}
+	if (outcome != RUN_DONE)
+		return outcome;
+	if (values[0].kind != JSON_NUMBER || (node->a && values[1].kind != JSON_NUMBER))
+		return run_unfit(run);
+	number = node->a ? node->real2(value_double(&values[0]), value_double(&values[1]))
+	                 : node->real(value_double(&values[0]));
+	if (number != 0 && !isnormal(number))
+		return run_unfit(run);
+	*result = value_number(number);
 	return RUN_DONE;
 }

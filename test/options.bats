@@ -129,6 +129,7 @@ status_of() {
     for program in "${PROGRAMS[@]}"; do
         case $program in
         pype) allowed='ev yaml-0' ;;
+        pype-exec) allowed='ev' ;;
         pype-jq) allowed='jq' ;;
         pype-replay) allowed='z' ;;
         pype-fetch | pype-rest) allowed='curl crypto ev jq' ;;

@@ -150,9 +150,10 @@ void command_free(struct command *command)
 static char *fill(struct exec *exec, struct job *job, const struct template *template, const char *prefix,
                   size_t length)
 {
-	struct text text = {0};
+	struct text text;
 	const char *missing;
 
+	text_init(&text);
 	text_add(&text, prefix, length);
 	missing = template_fill(template, job ? job->spans : NULL, &text);
 	if (!missing && !memchr(text.data, '\0', text.length))

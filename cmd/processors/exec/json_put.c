@@ -110,7 +110,7 @@ bool json_put(const struct json_put *put, const struct json_span *spans, const c
 	while (have > 0 && spans[put->slots[have - 1]].kind == JSON_NONE)
 		have--;
 	span = have > 0 ? &spans[put->slots[have - 1]] : NULL;
-	if (have == put->count) {
+	if (span && have == put->count) {
 		text_add(text, object, (size_t)(span->at - object));
 		text_add(text, value, value_length);
 		text_add(text, span->at + span->length, (size_t)(end - span->at) - span->length);

@@ -25,27 +25,6 @@ void run_text_back(struct run *run)
 	run->texts_taken--;
 }
 
-bool run_too_deep(const struct run *run, const struct value *value)
-{
-	const char *p = value->at, *end = p + value->length;
-	size_t depth = 0;
-
-	if (run->made < 60 || !p || (value->kind != JSON_ARRAY && value->kind != JSON_OBJECT))
-		return false;
-	while (p < end) {
-		if (*p == '"') {
-			p = value_end(p);
-			continue;
-		}
-		depth += *p == '[' || *p == '{';
-		depth -= *p == ']' || *p == '}';
-		if (depth > JSON_DEPTH)
-			return true;
-		p++;
-	}
-	return false;
-}
-
 struct value run_text_value(struct run *run)
 {
 	const struct text *text = &run->texts[--run->texts_taken];

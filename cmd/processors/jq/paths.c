@@ -210,3 +210,24 @@ enum run_outcome run_recurse(struct run *run, const struct value *value, struct 
 			outcome = run_recurse(run, &element, sink, depth + 1);
 	return outcome;
 }
+
+bool run_too_deep(const struct run *run, const struct value *value)
+{
+	const char *p = value->at, *end = p + value->length;
+	size_t depth = 0;
+
+	if (run->made < 60 || !p || (value->kind != JSON_ARRAY && value->kind != JSON_OBJECT))
+		return false;
+	while (p < end) {
+		if (*p == '"') {
+			p = value_end(p);
+			continue;
+		}
+		depth += *p == '[' || *p == '{';
+		depth -= *p == ']' || *p == '}';
+		if (depth > JSON_DEPTH)
+			return true;
+		p++;
+	}
+	return false;
+}

@@ -205,6 +205,17 @@ bool keeper_safe(struct keeper *keeper, uint64_t out)
 	return has_come(&page->safe, out);
 }
 
+/* The next line is longer than the ring, which must be empty to be made larger. */
+static bool writer_needs_all(const struct keeper *keeper, uint64_t read)
+{
+	return read > keeper->mark.in && atomic_load(&keeper->in.shared->wanted) == keeper->in.size;
+}
+
+bool keeper_is_waited_for(const struct keeper *keeper, uint64_t read, uint64_t held)
+{
+	return keeper_in_lock_step(keeper) || writer_needs_all(keeper, read) || held >= keeper->in.size / 2;
+}
+
 void keeper_wait_for_all(struct keeper *keeper)
 {
 	while (atomic_load_explicit(&keeper->page->synced, memory_order_acquire) < keeper->mark.out &&

@@ -59,6 +59,12 @@ bool keeper_room(struct keeper *keeper, size_t length);
  */
 bool keeper_safe(struct keeper *keeper, uint64_t out);
 
+/*
+ * The input up to `read` was read, and the last `held` bytes of it are not handled. Whether somebody waits for these: who wants
+ * room in the input ring, or, in lock step, the source.
+ */
+bool keeper_is_waited_for(const struct keeper *keeper, uint64_t read, uint64_t held);
+
 /* protocol: sync: a source waits after each event. */
 static inline bool keeper_in_lock_step(const struct keeper *keeper)
 {

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "common/signals.h"
+#include "common/stage_ahead.h"
 
 enum {
 	FLIGHT = 1024 * 1024, /* of input for each task that has been given out, or a single line */

@@ -1,14 +1,12 @@
 #include "common/stage.h"
 
 #include <errno.h>
-#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "common/memory.h"
-#include "common/moment.h"
 #include "common/output.h"
 #include "common/signals.h"
 #include "common/unit.h"
@@ -29,8 +27,7 @@ const struct option *stage_options(struct stage *stage)
 	return stage->options;
 }
 
-/* What a mark will say: all before the next line is handled, but for what is held. False: it stays as it is. */
-static bool say_next(struct stage *stage)
+bool stage_say_next(struct stage *stage)
 {
 	struct keeper *keeper = &stage->keeper;
 	struct stage_place place = {line_reader_position(&stage->in), stage->in.number, stage->events, stage->bad};
@@ -46,27 +43,10 @@ static bool say_next(struct stage *stage)
 	return true;
 }
 
-/* What is flushed now may be marked as such. */
-static void set_boundary(struct stage *stage)
+void stage_set_boundary(struct stage *stage)
 {
-	if (say_next(stage))
+	if (stage_say_next(stage))
 		line_writer_boundary(&stage->out);
-}
-
-/* The next line is longer than the ring, which must be empty to be made larger. */
-static bool writer_needs_all(const struct stage *stage)
-{
-	const struct ring *in = &stage->keeper.in;
-
-	return stage->in.read > stage->keeper.mark.in && atomic_load(&in->shared->wanted) == in->size;
-}
-
-/* What a stage holds must not be waited for: by who waits for room in its input ring, or in lock step for each event. */
-static bool is_waited_for(const struct stage *stage, uint64_t held)
-{
-	const struct keeper *keeper = &stage->keeper;
-
-	return keeper_in_lock_step(keeper) || writer_needs_all(stage) || held >= keeper->in.size / 2;
 }
 
 struct stage_place stage_began(const struct stage *stage)
@@ -74,42 +54,14 @@ struct stage_place stage_began(const struct stage *stage)
 	return (struct stage_place){stage->in.offset, stage->in.number - 1, stage->events - 1, stage->event_bad};
 }
 
-struct stage_place stage_here(const struct stage *stage)
-{
-	if (stage->left)
-		return stage_began(stage);
-	return (struct stage_place){line_reader_position(&stage->in), stage->in.number, stage->events, stage->bad};
-}
-
-bool stage_mark(struct stage *stage, const struct stage_place *from)
-{
-	struct keeper *keeper = &stage->keeper;
-	uint64_t held = stage->in.read - from->in;
-
-	if (!keeper->page)
-		return true;
-	/* From a place before something that was given back there is nothing to read. */
-	if (from->in < stage_here(stage).in && (from->in < keeper->mark.in || is_waited_for(stage, held)))
-		return false;
-	keeper_handled(keeper, from->in, from->lines);
-	keeper->next.events = from->events;
-	keeper->next.bad = from->bad;
-	keeper->next.results = stage->out.lines;
-	line_writer_boundary(&stage->out);
-	return true;
-}
-
-bool stage_ended(const struct stage *stage)
-{
-	return !stage->keeper.page || (stage->in.ended && !stage->in.stopped);
-}
-
 /* It would wait for ever, for what cannot come. */
 static void let_go(struct stage *stage)
 {
 	struct keeper *keeper = &stage->keeper;
+	uint64_t read = stage->in.read;
 
-	if (!keeper->page || !stage->hold || stage->marks || !is_waited_for(stage, stage->in.read - keeper->mark.in))
+	if (!keeper->page || !stage->hold || stage->marks ||
+	    !keeper_is_waited_for(keeper, read, read - keeper->mark.in))
 		return;
 	if (!stage->let_go && keeper_in_lock_step(keeper))
 		message_warning("holds what 'protocol: sync' wants to be handled at once: it is lost if it is killed");
@@ -119,24 +71,21 @@ static void let_go(struct stage *stage)
 		                keeper->in.size);
 	stage->let_go = true;
 	stage->hold = false;
-	set_boundary(stage);
+	stage_set_boundary(stage);
 	stage->hold = true;
 }
 
-bool stage_crowded(const struct stage *stage)
+void stage_prepare_wait(struct stage *stage)
 {
-	return stage->keeper.page && stage->held &&
-	       is_waited_for(stage, line_reader_position(&stage->in) - stage->held->in);
-}
-
-static void before_wait(void *context)
-{
-	struct stage *stage = context;
-
 	if (stage->before_wait)
 		stage->before_wait(stage);
 	let_go(stage);
 	stage_flush(stage);
+}
+
+static void before_wait(void *context)
+{
+	stage_prepare_wait(context);
 }
 
 /* Before the program ends on account of an error: what was handled goes out. */
@@ -144,7 +93,7 @@ static void hand_over(struct stage *stage)
 {
 	int saved = errno;
 
-	before_wait(stage);
+	stage_prepare_wait(stage);
 	errno = saved;
 }
 
@@ -238,11 +187,6 @@ void stage_cursor(struct stage *stage, const void *bytes, size_t length)
 		fail("a cursor of %zu bytes is too long for the stage page", length);
 }
 
-int stage_descriptor(const struct stage *stage)
-{
-	return stage->keeper.page ? stage->keeper.page->bell : STDIN_FILENO;
-}
-
 /* Counts and says a bad event; the caller has put it away. */
 static void bad(struct stage *stage, uint64_t number, const char *reason)
 {
@@ -258,32 +202,31 @@ static void bad(struct stage *stage, uint64_t number, const char *reason)
 		message_error("%s%sline %llu: %s", name, colon, (unsigned long long)number, reason);
 }
 
-/* Of the current line, for a successor that takes back what it will write again. */
-static uint64_t position(const struct stage *stage)
+/* Of a line, for a successor that takes back what it will write again. */
+static uint64_t position(const struct stage *stage, uint64_t in)
 {
-	return stage->keeper.page ? stage->in.offset : PAGE_NOWHERE;
+	return stage->keeper.page ? in : PAGE_NOWHERE;
+}
+
+void stage_bad_held(struct stage *stage, const struct stage_place *place, const char *line, size_t length,
+                    const char *reason)
+{
+	kept(stage,
+	     dead_letters_add(&stage->letters, reason, place->lines + 1, position(stage, place->in), line, length));
+	bad(stage, place->lines + 1, reason);
 }
 
 void stage_bad(struct stage *stage, const char *format, ...)
 {
+	struct stage_place place = {.in = stage->in.offset, .lines = stage->event.number - 1};
 	struct text reason = {0};
 	va_list arguments;
 
 	va_start(arguments, format);
 	text_vaddf(&reason, format, arguments);
 	va_end(arguments);
-	kept(stage, dead_letters_add(&stage->letters, reason.data, stage->event.number, position(stage),
-	                             stage->event.line, stage->event.length));
-	bad(stage, stage->event.number, reason.data);
+	stage_bad_held(stage, &place, stage->event.line, stage->event.length, reason.data);
 	text_free(&reason);
-}
-
-void stage_bad_held(struct stage *stage, const struct stage_place *place, const char *line, size_t length,
-                    const char *reason)
-{
-	kept(stage, dead_letters_add(&stage->letters, reason, place->lines + 1,
-	                             stage->keeper.page ? place->in : PAGE_NOWHERE, line, length));
-	bad(stage, place->lines + 1, reason);
 }
 
 static void before_bad(struct stage *stage, struct stage_place place)
@@ -320,7 +263,7 @@ static void put_away(struct stage *stage, enum line_status status, const char *p
 		before_bad(stage,
 		           (struct stage_place){stage->in.offset, stage->in.number - 1, stage->events, stage->bad});
 		kept(stage, dead_letters_begin(&stage->letters, too_long(stage, reason, sizeof(reason)),
-		                               stage->in.number, position(stage)));
+		                               stage->in.number, position(stage, stage->in.offset)));
 	}
 	stage->in_long_line = true;
 	kept(stage, dead_letters_piece(&stage->letters, piece, length));
@@ -336,8 +279,7 @@ static bool blank(const char *line, size_t length)
 	return true;
 }
 
-/* Without a byte order mark in front of the input. False: it is empty. */
-static bool trim(const struct stage *stage, uint64_t number, const char **line, size_t *length)
+bool stage_trim(const struct stage *stage, uint64_t number, const char **line, size_t *length)
 {
 	if (number == 1 && *length >= 3 && memcmp(*line, "\xef\xbb\xbf", 3) == 0) {
 		*line += 3;
@@ -368,23 +310,16 @@ void stage_cannot_read(struct stage *stage)
 	fail("cannot read %s:", stage->name ? stage->name : "standard input");
 }
 
-/* Where the event begins that would be blamed if this process died now. */
-static inline void set_handling(const struct stage *stage, uint64_t handling)
-{
-	if (stage->keeper.page && !stage->files)
-		atomic_store_explicit(&stage->keeper.page->handling, handling, memory_order_relaxed);
-}
-
 /* Of a stage that keeps a page: the event before is handled. */
 static void end_event(struct stage *stage)
 {
-	set_boundary(stage);
+	stage_set_boundary(stage);
 	if (stage->files && keeper_in_lock_step(&stage->keeper)) {
 		stage_flush(stage);
 		keeper_wait_for_all(&stage->keeper);
 	}
 	if (!stage->files && is_time_to_mark(stage))
-		before_wait(stage);
+		stage_prepare_wait(stage);
 }
 
 /* A new event is what is read by now. False: it is to be passed over. */
@@ -399,11 +334,11 @@ static inline bool begin_event(struct stage *stage)
 	if (stage->in.offset == stage->poison) {
 		/* It has killed this stage before, and the runner has put it away: to be marked, before the next one does. */
 		stage->bad++;
-		set_boundary(stage);
-		before_wait(stage);
+		stage_set_boundary(stage);
+		stage_prepare_wait(stage);
 		return false;
 	}
-	set_handling(stage, stage->in.offset);
+	stage_set_handling(stage, stage->in.offset);
 	return true;
 }
 
@@ -427,13 +362,13 @@ static bool read_event(struct stage *stage,
 			stage_cannot_read(stage);
 		case LINE_END:
 			end_long_line(stage);
-			set_handling(stage, PAGE_NOWHERE);
+			stage_set_handling(stage, PAGE_NOWHERE);
 			return false;
 		case LINE_WAIT:
-			set_handling(stage, PAGE_NOWHERE);
+			stage_set_handling(stage, PAGE_NOWHERE);
 			return false;
 		}
-		if (!trim(stage, stage->in.number, &event->line, &event->length)) {
+		if (!stage_trim(stage, stage->in.number, &event->line, &event->length)) {
 			event->number = stage->in.number;
 			event->newline = stage->in.newline;
 			continue;
@@ -507,46 +442,12 @@ bool stage_next(struct stage *stage)
 	return false;
 }
 
-bool stage_fill(struct stage *stage)
-{
-	enum line_status status = line_reader_look(&stage->in);
-
-	if (status == LINE_ERROR)
-		fail("cannot read standard input:");
-	return status != LINE_END;
-}
-
 bool stage_take(struct stage *stage)
 {
 	while (next_line(stage, line_reader_take))
 		if (scan(stage))
 			return true;
 	return false;
-}
-
-size_t stage_ahead(struct stage *stage, uint64_t from, const char **bytes)
-{
-	return line_reader_ahead(&stage->in, from, bytes);
-}
-
-bool stage_more(struct stage *stage)
-{
-	return line_reader_more(&stage->in) != LINE_ERROR;
-}
-
-bool stage_has_all(const struct stage *stage)
-{
-	return stage->in.ended;
-}
-
-bool stage_in_long_line(const struct stage *stage)
-{
-	return stage->in.over;
-}
-
-bool stage_is_event(const struct stage *stage, uint64_t position, uint64_t number, const char **line, size_t *length)
-{
-	return trim(stage, number, line, length) && position != stage->poison;
 }
 
 bool stage_take_line(struct stage *stage)
@@ -557,61 +458,6 @@ bool stage_take_line(struct stage *stage)
 	return read_event(stage, line_reader_take);
 }
 
-void stage_hold_back(struct stage *stage, uint64_t position)
-{
-	stage->in.barrier = position;
-}
-
-void stage_idle(struct stage *stage)
-{
-	set_boundary(stage);
-	stage_flush(stage);
-	set_handling(stage, PAGE_NOWHERE);
-}
-
-bool stage_wait(struct stage *stage, bool input, int64_t until)
-{
-	struct pollfd fds[2] = {
-		{.fd = signals_fd(), .events = POLLIN},
-		{.fd = stage_descriptor(stage), .events = POLLIN},
-	};
-	int ready;
-
-	stage_flush(stage);
-	/* Who is killed while he waits was not killed by an event. */
-	set_handling(stage, PAGE_NOWHERE);
-	do {
-		int64_t rest = until == INT64_MAX ? 0 : until - moment_now();
-		struct timespec time = {.tv_sec = rest > 0 ? rest / UNIT_S : 0,
-		                        .tv_nsec = rest > 0 ? rest % UNIT_S : 0};
-
-		ready = ppoll(fds, input ? 2 : 1, until == INT64_MAX ? NULL : &time, NULL);
-	} while (ready < 0 && errno == EINTR);
-	if (!input)
-		set_handling(stage, stage->in.offset);
-	if (ready < 0)
-		fail("cannot wait for input:");
-	return input && fds[1].revents != 0;
-}
-
-bool stage_wait_beside(struct stage *stage, bool input, int other)
-{
-	struct pollfd fds[3] = {
-		{.fd = input ? stage->keeper.page ? stage->keeper.page->bell : stage->in.fd : -1, .events = POLLIN},
-		{.fd = other, .events = POLLIN},
-		{.fd = signals_stop() ? -1 : signals_fd(), .events = POLLIN},
-	};
-
-	if (poll(fds, 3, 0) <= 0) {
-		before_wait(stage);
-		set_handling(stage, PAGE_NOWHERE);
-		while (poll(fds, 3, -1) < 0)
-			if (errno != EINTR)
-				fail("cannot wait for input:");
-	}
-	return fds[0].revents != 0;
-}
-
 void stage_write(struct stage *stage, const void *line, size_t length)
 {
 	output_check(line_writer_put(&stage->out, line, length));
@@ -620,57 +466,6 @@ void stage_write(struct stage *stage, const void *line, size_t length)
 void stage_end_line(struct stage *stage)
 {
 	output_check(line_writer_end(&stage->out));
-}
-
-/* What is gathered can be put at once, and is not put in parts: then marks would have to count lines (keeper.h). */
-static bool fits(const struct stage *stage, size_t more)
-{
-	return !stage->keeper.page || stage->out.length + more <= ring_room(&stage->keeper.out);
-}
-
-void stage_will_write(struct stage *stage, size_t length)
-{
-	if (!fits(stage, length + 1))
-		stage_flush(stage);
-}
-
-void stage_end_handled(struct stage *stage)
-{
-	if (say_next(stage))
-		stage->keeper.next.results++;
-	output_check(line_writer_end_whole(&stage->out));
-	if (!fits(stage, 0))
-		stage_flush(stage);
-}
-
-bool stage_can_write(struct stage *stage, size_t length)
-{
-	struct keeper *keeper = &stage->keeper;
-
-	if (fits(stage, length))
-		return true;
-	stage_flush(stage);
-	/* Its readers may hold as much. */
-	if (length > keeper->out.size / 2)
-		return false;
-	while (length > ring_room(&keeper->out) && !ring_deserted(&keeper->out))
-		if (!keeper_room(keeper, length))
-			keeper_wait(keeper, -1);
-	/* It may have been rung for the input, too. */
-	bell_ring(keeper->page->bell);
-	return true;
-}
-
-void stage_handled(struct stage *stage)
-{
-	/* Written anew, the event has become fewer lines than those that are out. */
-	stage->keeper.skip = 0;
-	set_boundary(stage);
-}
-
-bool stage_goes_on(const struct stage *stage)
-{
-	return stage->keeper.page && stage->keeper.skip > 0;
 }
 
 void stage_flush(struct stage *stage)
@@ -685,7 +480,7 @@ int stage_close(struct stage *stage)
 
 	stage->hold = false;
 	stage->held = NULL;
-	set_boundary(stage);
+	stage_set_boundary(stage);
 	stage_flush(stage);
 	if (message_hidden(&stage->limit))
 		message_error("%llu bad events in all", (unsigned long long)stage->bad);

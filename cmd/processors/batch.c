@@ -15,6 +15,8 @@
 #include "common/option.h"
 #include "common/signals.h"
 #include "common/stage.h"
+#include "common/stage_held.h"
+#include "common/stage_loop.h"
 #include "common/unit.h"
 
 static const struct option_program program = {

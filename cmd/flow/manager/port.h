@@ -84,7 +84,7 @@ enum page_part port_part(const struct port *port);
 
 /* Before each start: pipes and page as the new process shall find them. 0, or -1: errno. */
 int port_prepare(struct port *port);
-/* The descriptors besides 0, 1 and 2 that a stage gets, and its variable (PORT_VARIABLE bytes). Returns how many. */
+/* port_give.c: the descriptors besides 0, 1 and 2 that a stage gets, and its variable (PORT_VARIABLE bytes). Returns how many. */
 size_t port_give(struct port *port, struct spawn_fd fds[PORT_FDS], char *variable);
 
 /* Moves what can be moved through the pipes. True: something was. */

@@ -8,6 +8,7 @@
 #include "cmd/outputs/serve/serve.h"
 #include "common/json_text.h"
 #include "common/signals.h"
+#include "common/stage_loop.h"
 #include "common/unit.h"
 
 static const struct option_program program = {

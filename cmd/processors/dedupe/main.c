@@ -10,6 +10,7 @@
 #include "common/moment.h"
 #include "common/option.h"
 #include "common/stage.h"
+#include "common/stage_held.h"
 #include "common/unit.h"
 
 static const struct option_program program = {

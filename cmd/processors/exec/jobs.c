@@ -9,6 +9,7 @@
 
 #include "cmd/processors/exec/exec.h"
 #include "common/memory.h"
+#include "common/stage_held.h"
 
 /* ---- the queue ---- */
 

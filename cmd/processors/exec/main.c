@@ -7,6 +7,8 @@
 
 #include "cmd/processors/exec/exec.h"
 #include "common/signals.h"
+#include "common/stage_held.h"
+#include "common/stage_loop.h"
 #include "common/unit.h"
 
 static const struct option_program program = {

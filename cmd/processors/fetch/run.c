@@ -11,6 +11,8 @@
 #include "cmd/processors/fetch/fetch.h"
 #include "common/memory.h"
 #include "common/message.h"
+#include "common/stage_held.h"
+#include "common/stage_loop.h"
 
 /* ---- marks ---- */
 

@@ -6,6 +6,7 @@
 #include "common/moment.h"
 #include "common/option.h"
 #include "common/signals.h"
+#include "common/stage_loop.h"
 
 static const struct option_program program = {
 	.name = "pype-throttle",

@@ -6,6 +6,8 @@
 #include "cmd/processors/throttle/throttle.h"
 #include "common/moment.h"
 #include "common/signals.h"
+#include "common/stage_held.h"
+#include "common/stage_loop.h"
 
 /* What a mark says of a throttle without --by that holds nothing back. */
 struct note {

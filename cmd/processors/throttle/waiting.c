@@ -5,6 +5,7 @@
  * lost if the process is killed.
  */
 #include "cmd/processors/throttle/throttle.h"
+#include "common/stage_held.h"
 
 static void set_held(struct throttle *throttle, bool pending)
 {

@@ -6,6 +6,8 @@
 #include "cmd/processors/window/window.h"
 #include "common/moment.h"
 #include "common/signals.h"
+#include "common/stage_held.h"
+#include "common/stage_loop.h"
 #include "common/stamp.h"
 #include "common/unit.h"
 

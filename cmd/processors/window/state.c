@@ -10,6 +10,7 @@
 
 #include "cmd/processors/window/window.h"
 #include "common/keeper.h"
+#include "common/stage_held.h"
 
 struct header {
 	uint64_t signature;

@@ -433,8 +433,8 @@ END
         echo '{"p":"slow/1500/1"}'
         yes '{"p":"big/2000000"}' | head -n 200
     } >events
-    run -0 env time -f %M -o peak timeout 60 pype-fetch -j 50 --cache 1m --cache-size 1 --bare "$URL/{.p:raw}" <events
-    [ "$(wc -l <<<"$output")" = 201 ]
+    env time -f %M -o peak timeout 60 pype-fetch -j 50 --cache 1m --cache-size 1 --bare "$URL/{.p:raw}" <events | wc -l >count
+    [ "$(cat count)" = 201 ]
     # 64M are held, and what is on its way.
     [ "$(tail -n 1 peak)" -lt 200000 ]
 }

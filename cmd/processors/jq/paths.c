@@ -213,11 +213,12 @@ enum run_outcome run_recurse(struct run *run, const struct value *value, struct 
 
 bool run_too_deep(const struct run *run, const struct value *value)
 {
-	const char *p = value->at, *end = p + value->length;
+	const char *p = value->at, *end;
 	size_t depth = 0;
 
 	if (run->made < 60 || !p || (value->kind != JSON_ARRAY && value->kind != JSON_OBJECT))
 		return false;
+	end = p + value->length;
 	while (p < end) {
 		if (*p == '"') {
 			p = value_end(p);

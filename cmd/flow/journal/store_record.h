@@ -30,10 +30,16 @@ static inline uint64_t store_mark_size(const struct page_mark *mark)
 	return offsetof(struct page_mark, cursor) + mark->cursor_length;
 }
 
+/* Lines on their way to it may be dropped. */
+static inline bool store_may_drop(const struct manifest_stage *stage)
+{
+	return stage->settings.when_full == WHEN_FULL_DROP_OLDEST || stage->settings.when_full == WHEN_FULL_DROP_NEWEST;
+}
+
 /* The stage reads all of one other: the positions of its input are those of the other's output. */
 static inline bool store_is_straight(const struct manifest_stage *stage)
 {
-	return stage->from_count == 1 && !stage->from[0].event;
+	return stage->from_count == 1 && !stage->from[0].event && !store_may_drop(stage);
 }
 
 /* store.c */

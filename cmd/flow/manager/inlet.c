@@ -7,6 +7,7 @@
 
 #include "cmd/flow/manager/child.h"
 #include "cmd/flow/manager/inlet_move.h"
+#include "cmd/flow/journal/store_record.h"
 #include "cmd/flow/manager/manager.h"
 #include "cmd/flow/journal/store.h"
 #include "common/memory.h"
@@ -110,7 +111,7 @@ void inlet_go_on(struct inlet *inlet, const struct store_stage *stage)
 {
 	bool fresh = atomic_load(&inlet->notes->sequence) == 0;
 
-	if (inlet->count == 1 && inlet->links[0].all) {
+	if (store_is_straight(inlet->port->child->stage)) {
 		if (!fresh)
 			return;
 		inlet->note.from[0] = inlet->note.to = stage->mark.in;

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "cmd/flow/manager/child.h"
+#include "cmd/flow/journal/store_record.h"
 #include "cmd/flow/manager/manager.h"
 #include "cmd/flow/journal/store.h"
 #include "common/json.h"
@@ -305,6 +306,9 @@ static bool make_do(struct move *move)
 	uint64_t length = move->end - move->from;
 	const char *newline;
 
+	/* What a killed runner had moved is moved once more, byte for byte: its reader may be in the middle of it. */
+	if (move->inlet->again_next < move->inlet->again_count)
+		return false;
 	switch (move->inlet->when_full) {
 	case WHEN_FULL_DROP_NEWEST:
 		drop(move, length);
@@ -369,6 +373,10 @@ bool inlet_move(struct inlet *inlet, size_t number)
 
 	if (inlet->again_next < inlet->again_count && inlet->again[inlet->again_next].link != number)
 		return false;
+	/* What lies between two of those was dropped. */
+	if (inlet->again_next < inlet->again_count && store_may_drop(inlet->port->child->stage) &&
+	    move.from < inlet->again[inlet->again_next].from)
+		move.from = inlet->again[inlet->again_next].from;
 	if (move.from >= move.end) {
 		link->ended = ended && move.from >= head;
 		return !store && !ended && !ring_wait_reader(ring, link->slot, head);

@@ -10,7 +10,6 @@
  *   child     a process on the loop
  *   leash     nothing outlives this process
  *   template  texts with places for values of an event
- *   json_put  a value put at a path of an event
  */
 #ifndef PYPE_EXEC_EXEC_H
 #define PYPE_EXEC_EXEC_H
@@ -19,7 +18,7 @@
 
 #include "cmd/processors/exec/child.h"
 #include "cmd/processors/exec/leash.h"
-#include "cmd/processors/exec/json_put.h"
+#include "common/json_put.h"
 #include "common/json_text.h"
 #include "common/option.h"
 #include "common/stage.h"

@@ -144,7 +144,9 @@ static bool add_lines(struct exec *exec, struct job *job, const struct answer *a
 
 static bool put_into(struct exec *exec, struct job *job, const struct answer *answer)
 {
-	size_t length = answer->length;
+	const char *object = job->line.data + job->start;
+	size_t length = answer->length, object_length = job->end - job->start;
+	struct json_gap gap;
 
 	if (length > 0 && answer->output[length - 1] == '\n')
 		length--;
@@ -152,9 +154,9 @@ static bool put_into(struct exec *exec, struct job *job, const struct answer *an
 		length--;
 	make_value(exec, job, answer, answer->output, length);
 	text_clear(&exec->made);
-	if (!json_put(&exec->put, job->spans, job->line.data + job->start, job->end - job->start, exec->value.data,
-	              exec->value.length, &exec->made))
+	if (!json_put_find(&exec->put, job->spans, object, object_length, &gap))
 		return refuse(job, "--into %s: that leads through what is no object", exec->into);
+	json_put_add(&exec->put, &gap, object, object_length, &exec->value, &exec->made);
 	return add_made(exec, job);
 }
 

@@ -20,6 +20,7 @@
 #include <stdint.h>
 
 #include "cmd/processors/fetch/template.h"
+#include "common/json_put.h"
 #include "common/backoff.h"
 #include "common/expression.h"
 #include "common/fingerprint.h"
@@ -36,20 +37,6 @@ enum {
 	HELD_BYTES = 64 << 20, /* lines and answers that are held, beyond which no more are read */
 	CACHE_BYTES = 64 << 20, /* answers that are kept */
 	STEPS_MOST = 8, /* of the path of --into */
-};
-
-/* Where something is put into an event: names, the outermost first. */
-struct target {
-	size_t count;
-	char *names[STEPS_MOST];
-	int slots[STEPS_MOST]; /* of the event's members on the way there */
-};
-
-/* The same in a certain event: these bytes of its line are replaced. */
-struct gap {
-	size_t at, length;
-	size_t level; /* so many of the names are there already; all: the old value is replaced */
-	bool comma;
 };
 
 /* What is asked; the strings are its own. */
@@ -96,7 +83,7 @@ struct item {
 	struct stage_place place;
 	struct text line; /* as it came */
 	size_t start, end; /* the object in it */
-	struct gap into, error;
+	struct json_gap into, error; /* of the event, whose first byte is at start */
 	struct call *call; /* NULL: it asks nothing, reason says why, or it is gone */
 	struct text reason; /* no line can be made of it */
 	bool stuck; /* … and it waits for those before it, to be put away */
@@ -128,7 +115,7 @@ struct fetch {
 	size_t query_count, header_count;
 	bool anywhere; /* the events say which host is asked */
 	struct expression *body;
-	struct target into, error;
+	struct json_put into, error;
 
 	/* while it runs */
 	struct stage stage;

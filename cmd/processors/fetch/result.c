@@ -8,76 +8,46 @@
 #include "common/http_meta.h"
 #include "common/json.h"
 #include "common/json_text.h"
-#include "common/memory.h"
 #include "common/message.h"
 #include "common/moment.h"
 #include "common/unit.h"
 
 /* ---- where the answer goes ---- */
 
-static void compile_target(struct fetch *fetch, struct target *target, const char *path, const char *word)
+static void compile_target(struct fetch *fetch, struct json_put *target, const char *path, const char *word)
 {
 	static const char good[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-";
-	struct text prefix = {0};
+	struct text quoted = {0};
 	const char *s = path + (*path == '.'), *mistake;
 
-	for (;; s++) {
+	for (size_t count = 0;; s++, count++) {
 		size_t length = strspn(s, good);
 
 		if (length == 0 || (s[length] && s[length] != '.'))
 			die("--%s '%s': it is names of letters, digits, '_' and '-', with dots between them", word,
 			    path);
-		if (target->count == STEPS_MOST)
+		if (count == STEPS_MOST)
 			die("--%s '%s': more than %d names", word, path, STEPS_MOST);
-		text_addf(&prefix, ".\"%.*s\"", (int)length, s);
-		target->names[target->count] = xstrndup(s, length);
-		target->slots[target->count++] = json_want_path(&fetch->stage.want, prefix.data, &mistake);
+		text_addf(&quoted, ".\"%.*s\"", (int)length, s);
 		s += length;
 		if (!*s)
 			break;
 	}
-	text_free(&prefix);
+	if (!json_put_init(target, &fetch->stage.want, quoted.data, &mistake))
+		die("--%s '%s': %s", word, path, mistake);
+	text_free(&quoted);
 }
 
-static void free_target(struct target *target)
-{
-	for (size_t i = 0; i < target->count; i++)
-		free(target->names[i]);
-	target->count = 0;
-}
-
-/* Something is in the object that ends before `end`. */
-static bool has_members(const char *line, size_t end)
-{
-	while (end > 0 && strchr(" \t\r", line[end - 1]))
-		end--;
-	return line[end - 1] != '{';
-}
-
-static bool find_gap(const struct fetch *fetch, const struct target *target, struct gap *gap, struct text *reason)
+static bool find_gap(const struct fetch *fetch, const struct json_put *target, struct json_gap *gap,
+                     struct text *reason)
 {
 	const struct event *event = &fetch->stage.event;
-	const struct json_span *found = NULL;
-	size_t level = target->count;
 
-	while (level > 0 && event->spans[target->slots[level - 1]].kind == JSON_NONE)
-		level--;
-	gap->level = level;
-	if (level > 0)
-		found = &event->spans[target->slots[level - 1]];
-	if (found && level == target->count) {
-		gap->at = (size_t)(found->at - event->line);
-		gap->length = found->length;
+	if (json_put_find(target, event->spans, event->line + event->json.start, event->json.end - event->json.start,
+	                  gap))
 		return true;
-	}
-	if (found && found->kind != JSON_OBJECT) {
-		text_addf(reason, "nothing can be put into '%s', which is no object", target->names[level - 1]);
-		return false;
-	}
-	gap->at = (found ? (size_t)(found->at - event->line) + found->length : event->json.end) - 1;
-	gap->length = 0;
-	gap->comma = has_members(event->line, gap->at);
-	return true;
+	text_addf(reason, "nothing can be put into '%s', which is no object", target->names[gap->level - 1].data);
+	return false;
 }
 
 void results_init(struct fetch *fetch)
@@ -98,8 +68,8 @@ void results_init(struct fetch *fetch)
 
 void results_free(struct fetch *fetch)
 {
-	free_target(&fetch->into);
-	free_target(&fetch->error);
+	json_put_free(&fetch->into);
+	json_put_free(&fetch->error);
 	text_free(&fetch->head);
 	text_free(&fetch->tail);
 	text_free(&fetch->line);
@@ -118,25 +88,6 @@ bool result_prepare(struct fetch *fetch, struct item *item)
 }
 
 /* ---- the line ---- */
-
-/* The event of an item with a value at its target. */
-static void put_into(struct fetch *fetch, const struct item *item, const struct target *target, const struct gap *gap,
-                     const struct text *value)
-{
-	const char *line = item->line.data;
-	struct text *out = &fetch->line;
-	size_t behind = gap->at + gap->length;
-
-	text_add(out, line + item->start, gap->at - item->start);
-	if (gap->comma)
-		text_add_char(out, ',');
-	for (size_t i = gap->level; i < target->count; i++)
-		text_addf(out, "%s\"%s\":", i > gap->level ? "{" : "", target->names[i]);
-	text_add(out, value->data, value->length);
-	for (size_t i = gap->level + 1; i < target->count; i++)
-		text_add_char(out, '}');
-	text_add(out, line + behind, item->end - behind);
-}
 
 static void make_event(struct fetch *fetch, const char *name, int64_t time, const struct text *value)
 {
@@ -194,8 +145,9 @@ static void make(struct fetch *fetch, const struct item *item)
 	if (!good)
 		make_error(fetch, item);
 	if (fetch->into.count > 0)
-		put_into(fetch, item, good ? &fetch->into : &fetch->error, good ? &item->into : &item->error,
-		         good ? &call->value : &fetch->scratch);
+		json_put_add(good ? &fetch->into : &fetch->error, good ? &item->into : &item->error,
+		             item->line.data + item->start, item->end - item->start,
+		             good ? &call->value : &fetch->scratch, &fetch->line);
 	else
 		make_event(fetch, good ? NULL : "error", good ? call->time : now - now % UNIT_US,
 		           good ? &call->value : &fetch->scratch);

@@ -1,4 +1,4 @@
-#include "cmd/processors/exec/json_put.h"
+#include "common/json_put.h"
 
 #include <stdlib.h>
 
@@ -100,40 +100,50 @@ static bool is_empty(const char *start, const char *end)
 	return end[-1] == '{';
 }
 
-bool json_put(const struct json_put *put, const struct json_span *spans, const char *object, size_t length,
-              const char *value, size_t value_length, struct text *text)
+bool json_put_find(const struct json_put *put, const struct json_span *spans, const char *object, size_t length,
+                   struct json_gap *gap)
 {
-	const char *end = object + length, *start = object, *brace = end - 1;
-	const struct json_span *span;
-	size_t have = put->count;
+	const char *start = object, *brace = object + length - 1;
+	const struct json_span *found;
 
-	while (have > 0 && spans[put->slots[have - 1]].kind == JSON_NONE)
-		have--;
-	span = have > 0 ? &spans[put->slots[have - 1]] : NULL;
-	if (span && have == put->count) {
-		text_add(text, object, (size_t)(span->at - object));
-		text_add(text, value, value_length);
-		text_add(text, span->at + span->length, (size_t)(end - span->at) - span->length);
+	gap->level = put->count;
+	while (gap->level > 0 && spans[put->slots[gap->level - 1]].kind == JSON_NONE)
+		gap->level--;
+	found = gap->level > 0 ? &spans[put->slots[gap->level - 1]] : NULL;
+	if (found && gap->level == put->count) {
+		gap->at = (size_t)(found->at - object);
+		gap->length = found->length;
+		gap->comma = false;
 		return true;
 	}
-	if (span && span->kind != JSON_OBJECT)
+	if (found && found->kind != JSON_OBJECT)
 		return false;
-	if (span) {
-		start = span->at;
-		brace = span->at + span->length - 1;
+	if (found) {
+		start = found->at;
+		brace = found->at + found->length - 1;
 	}
-	text_add(text, object, (size_t)(brace - object));
-	if (!is_empty(start, brace))
+	gap->at = (size_t)(brace - object);
+	gap->length = 0;
+	gap->comma = !is_empty(start, brace);
+	return true;
+}
+
+void json_put_add(const struct json_put *put, const struct json_gap *gap, const char *object, size_t length,
+                  const struct text *value, struct text *text)
+{
+	size_t behind = gap->at + gap->length;
+
+	text_add(text, object, gap->at);
+	if (gap->comma)
 		text_add_char(text, ',');
-	for (size_t i = have; i < put->count; i++) {
-		if (i > have)
+	for (size_t i = gap->level; i < put->count; i++) {
+		if (i > gap->level)
 			text_add_char(text, '{');
 		json_add_string(text, put->names[i].data, put->names[i].length);
 		text_add_char(text, ':');
 	}
-	text_add(text, value, value_length);
-	for (size_t i = have + 1; i < put->count; i++)
+	text_add(text, value->data, value->length);
+	for (size_t i = gap->level + 1; i < put->count; i++)
 		text_add_char(text, '}');
-	text_add(text, brace, (size_t)(end - brace));
-	return true;
+	text_add(text, object + behind, length - behind);
 }

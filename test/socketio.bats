@@ -783,6 +783,19 @@ old() {
     [ "$status" = 2 ]
 }
 
+@test "0.9: a server that does not know the client any more has ended the connection" {
+    hello=('s1:60:60:xhr-polling' '1::')
+    liar "${hello[@]}" '5:::{"name":"a"}' '7:::1+0' "${hello[@]}" '7::/other:1+0' '5:::{"name":"b"}'
+    old --transport polling --retry-min 1ms -n 2 "$URL"
+    [ "$status" = 1 ]
+    [ "$(jq -rc '[.event, .data.reason?]' <<<"$output" | xargs)" = \
+        '[connected,null] [a,null] [disconnected,transport close] [connected,null] [b,null]' ]
+    [[ $stderr == *"the server closes the connection; next try in"*"a packet for a namespace that was not asked for"* ]]
+    liar "${hello[@]}" '7:::1+0'
+    old --transport polling --once "$URL"
+    [ "$status" = 0 ]
+}
+
 # ---- killed under a runner ----
 
 KILLS=${PYPE_SOCKETIO_KILLS:-12}

@@ -316,9 +316,9 @@ PYTHON
     wait_gone "$PID"
     says "$(cat out)\n" -e 500ms --by k < <(printf '{"time":1,"k":1}\n{"time":1,"k":2}\n{"time":1.6,"k":1}\n{"time":7,"k":1}\n')
     printf '{"n":%s}\n' 1 2 >&5
-    start bash -c 'exec pype-window -n 5 --idle 100ms <in >out 5>&-'
-    wait_for lines out 1
-    has out '{"event":"window","count":2}'
+    start bash -c 'exec pype-window -n 5 --idle 100ms <in >counted 5>&-'
+    wait_for lines counted 1
+    has counted '{"event":"window","count":2}'
 }
 
 @test "a signal ends it, with the windows of what it has read" {

@@ -5,7 +5,7 @@
 #include "common/json_text.h"
 #include "common/unit.h"
 
-enum { SID_MAX = 256 };
+enum { SID_MAX = 256, NOT_HANDSHAKEN = '1' };
 
 static const char letters[] = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz-_";
 
@@ -174,13 +174,20 @@ static const char *read_ack(struct text *packet, const struct old *old)
 	return NULL;
 }
 
-/* REASON+ADVICE; the reason is a number, or a text of somebody else's. */
+/*
+ * REASON+ADVICE; the reason is a number, or a text of somebody else's. That this client is not known, said for the whole
+ * connection, is its end: the server has closed it while no GET waited, or has begun anew, and says this to each GET.
+ */
 static void read_error(struct text *packet, const struct old *old)
 {
 	static const char *const reasons[] = {"transport not supported", "client not handshaken", "unauthorized"};
 	const char *plus = memchr(old->data, '+', old->data_length);
 	size_t length = plus ? (size_t)(plus - old->data) : old->data_length;
 
+	if (old->space_length == 0 && length == 1 && *old->data == NOT_HANDSHAKEN) {
+		text_addf(packet, "%d", ENGINE_CLOSE);
+		return;
+	}
 	begin(packet, PACKET_REFUSED, old);
 	if (length == 1 && *old->data >= '0' && *old->data <= '2')
 		json_add_string(packet, reasons[*old->data - '0'], strlen(reasons[*old->data - '0']));

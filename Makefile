@@ -20,8 +20,8 @@ DEPS_BENCH = jq gojq| miller| python3
 DEPS_FUZZ  = clang python3 jq
 
 # The modules of common/, bottom to top: a module includes only those before it (test/layers.bats).
-LAYERS = message memory text unit option signals moment clock vector utf8 json_want json_keys json_span json_leaf json json_shape \
-         json_text json_put number decimal fingerprint key_map key_paths ring page keeper line output letter locked_file dead_letter stage \
+LAYERS = message memory text unit option signals moment clock vector utf8 json_want json_keys json_span json_leaf json shape_tree shape_match \
+         json_shape json_text json_put number decimal fingerprint key_map key_paths ring page keeper line output letter locked_file dead_letter stage \
          stage_held stage_loop stage_ahead \
          handled source source_loop state_file place_file backoff zone stamp regex syslog crontab crontab_explain schedule \
          identity spawn crew parallel address percent origin json_token items expression http_settings http_reason http_headers http_meta \
@@ -34,13 +34,16 @@ WARNINGS = -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpoi
            -Wvla -Wformat=2 -Wundef -Wcast-qual -Wold-style-definition -fno-common
 HARDEN   = -fstack-protector-strong -fstack-clash-protection -fPIE -D_FORTIFY_SOURCE=2
 CFLAGS   = -O2 -g
+# The modules are small, and call each other for every event; and all of them are still there to be looked at one by one.
+LTO      = -flto=auto -ffat-lto-objects
 LDFLAGS  =
 STRICT   = $(filter true,$(CI))
-ALL_CFLAGS  = -std=gnu11 $(WARNINGS) $(STRICT:%=-Werror) $(HARDEN_$(SAN)) $(CFLAGS) -I. -D_GNU_SOURCE \
+ALL_CFLAGS  = -std=gnu11 $(WARNINGS) $(STRICT:%=-Werror) $(HARDEN_$(SAN)) $(LTO_$(SAN)) $(CFLAGS) -I. -D_GNU_SOURCE \
               -DPYPE_VERSION='"$(VERSION)"'
-ALL_LDFLAGS = -pie -Wl,-z,relro,-z,now -Wl,--as-needed $(LDFLAGS)
+ALL_LDFLAGS = $(LTO_$(SAN)) -pie -Wl,-z,relro,-z,now -Wl,--as-needed $(LDFLAGS)
 LIBS     = -lcurl -ljq -lev -lmicrohttpd -lyaml -lwslay -lz -lcrypto -lpcre2-8 -lm
 HARDEN_  = $(HARDEN)
+LTO_     = $(LTO)
 
 # make SAN=1: everything under the address and undefined behaviour sanitizers.
 HARDEN_1 = -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer

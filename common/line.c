@@ -35,6 +35,7 @@ static void stand_at(struct line_reader *reader, uint64_t position)
 
 	reader->buffer = ring->data;
 	reader->start = reader->end = reader->searched = (size_t)(position & (ring->size - 1));
+	reader->whole = 0;
 }
 
 void line_reader_keep(struct line_reader *reader, struct keeper *keeper, size_t limit)
@@ -55,11 +56,6 @@ void line_reader_free(struct line_reader *reader)
 	if (!reader->keeper)
 		free(reader->buffer);
 	reader->buffer = NULL;
-}
-
-uint64_t line_reader_position(const struct line_reader *reader)
-{
-	return reader->read - (reader->end - reader->start);
 }
 
 /* Takes note of what was published meanwhile. 1: something; 0: nothing, and it has said that it waits, or this is the end; -1: errno. */
@@ -90,10 +86,23 @@ static int look_at_ring(struct line_reader *reader)
 		reader->start -= keeper->in.size;
 		reader->end -= keeper->in.size;
 		reader->searched -= keeper->in.size;
+		reader->whole = 0;
 	}
 	reader->end += (size_t)(head - reader->read);
 	reader->read = head;
 	return 1;
+}
+
+bool line_reader_look_for_whole(struct line_reader *reader)
+{
+	const char *from = reader->buffer + reader->start, *last;
+
+	/* What was searched in vain is not searched again. */
+	last = reader->searched == reader->start && reader->start < reader->end
+	               ? memrchr(from, '\n', reader->end - reader->start)
+	               : NULL;
+	reader->whole = last ? (size_t)(last - reader->buffer) + 1 : 0;
+	return last;
 }
 
 /* A ring that is never empty is never waited for: a stage under load is to hear of it all the same. */
@@ -169,7 +178,7 @@ static void make_room(struct line_reader *reader)
 	if (reader->start > 0 && (have == 0 || reader->capacity - reader->end < LINE_READ / 2)) {
 		memmove(reader->buffer, reader->buffer + reader->start, have);
 		reader->searched -= reader->start;
-		reader->start = 0;
+		reader->start = reader->whole = 0;
 		reader->end = have;
 	}
 	if (reader->capacity - reader->end < LINE_READ / 2) {
@@ -184,7 +193,7 @@ static enum line_status stop(struct line_reader *reader)
 {
 	reader->stopped = reader->ended = true;
 	reader->read -= reader->end - reader->start;
-	reader->end = reader->start = reader->searched = 0;
+	reader->end = reader->start = reader->searched = reader->whole = 0;
 	reader->over = false;
 	return LINE_END;
 }

@@ -66,6 +66,7 @@ struct line_reader {
 	struct keeper *keeper; /* NULL: it reads fd */
 	char *buffer;
 	size_t capacity, start, end, searched;
+	size_t whole; /* the end of the last line that is there with its newline, if it is behind start */
 	uint64_t read;
 	bool over, ended;
 };
@@ -91,7 +92,10 @@ enum line_status line_reader_more(struct line_reader *reader);
 enum line_status line_reader_look(struct line_reader *reader);
 
 /* How far the lines that were handed out reach, in bytes since the start. */
-uint64_t line_reader_position(const struct line_reader *reader);
+static inline uint64_t line_reader_position(const struct line_reader *reader)
+{
+	return reader->read - (reader->end - reader->start);
+}
 
 #ifdef __SSE2__
 /* A bit for each newline of sixteen bytes. */
@@ -103,7 +107,7 @@ static inline uint64_t line_newlines(const char *bytes)
 }
 #endif
 
-/* The first newline of the bytes, behind which JSON_PADDING more can be read; or NULL. */
+/* The first newline of the bytes; there is one, and JSON_PADDING more can be read behind them. */
 static inline const char *line_find_newline(const char *bytes, size_t length)
 {
 #ifdef __SSE2__
@@ -111,31 +115,38 @@ static inline const char *line_find_newline(const char *bytes, size_t length)
 	                 line_newlines(bytes + 48) << 48;
 
 	if (found)
-		return (size_t)__builtin_ctzll(found) < length ? bytes + __builtin_ctzll(found) : NULL;
+		return bytes + __builtin_ctzll(found);
 #endif
 	return memchr(bytes, '\n', length);
 }
 
-/*
- * line_reader_take, quickly, for most lines: the next one if it is there with its newline, is within the limit and begins
- * with this byte. Else false, and nothing is taken. The barrier is not heeded.
- */
-static inline bool line_reader_at_once(struct line_reader *reader, char first, const char **line, size_t *length)
-{
-	const char *from = reader->buffer + reader->start, *newline;
-	size_t rest = reader->end - reader->start;
+/* Finds out what of the bytes that are there are whole lines. False: none. */
+bool line_reader_look_for_whole(struct line_reader *reader);
 
-	if (rest == 0 || *from != first || reader->searched != reader->start || reader->over)
+/*
+ * The two halves of line_reader_take for most lines. What lies there, if that is the beginning of a line with this byte; else
+ * NULL. The last of the *rest bytes is a newline, and JSON_PADDING more can be read behind them. The barrier is not heeded.
+ */
+static inline const char *line_reader_peek(struct line_reader *reader, char first, size_t *rest)
+{
+	const char *from;
+
+	if (reader->start >= reader->whole && !line_reader_look_for_whole(reader))
+		return NULL;
+	from = reader->buffer + reader->start;
+	*rest = reader->whole - reader->start;
+	return *from == first && reader->searched == reader->start && !reader->over ? from : NULL;
+}
+
+/* Takes it as a line, which is so long and has its newline. False: it is over the limit, and not taken. */
+static inline bool line_reader_pass(struct line_reader *reader, size_t length)
+{
+	if (length > reader->limit)
 		return false;
-	newline = line_find_newline(from, rest);
-	if (!newline || (size_t)(newline - from) > reader->limit)
-		return false;
-	*line = from;
-	*length = (size_t)(newline - from);
 	reader->newline = true;
 	reader->number++;
-	reader->offset = reader->read - rest;
-	reader->start += *length + 1;
+	reader->offset = line_reader_position(reader);
+	reader->start += length + 1;
 	reader->searched = reader->start;
 	return true;
 }

@@ -378,17 +378,30 @@ static bool read_event(struct stage *stage,
 	}
 }
 
-static inline bool next_line(struct stage *stage,
-                             enum line_status (*read_line)(struct line_reader *, const char **, size_t *))
+/* Mostly it is an object that is there: no byte order mark, and not empty. False: nothing is taken. */
+static inline bool line_at_once(struct stage *stage)
 {
 	struct event *event = &stage->event;
+	size_t rest;
+	const char *from = line_reader_peek(&stage->in, '{', &rest);
 
-	if (stage->keeper.page)
-		end_event(stage);
-	/* Mostly an object that is there: no byte order mark, and not empty. */
-	if (line_reader_at_once(&stage->in, '{', &event->line, &event->length) && begin_event(stage))
-		return true;
-	return read_event(stage, read_line);
+	if (!from)
+		return false;
+	event->line = from;
+	event->length = (size_t)(line_find_newline(from, rest) - from);
+	return line_reader_pass(&stage->in, event->length);
+}
+
+/* The same for one that looks like earlier ones. */
+static inline bool line_ahead(struct stage *stage)
+{
+	struct event *event = &stage->event;
+	size_t rest;
+	const char *from = line_reader_peek(&stage->in, '{', &rest);
+
+	event->line = from;
+	return from && stage->ahead(stage->ahead_context, from, rest, &event->length) &&
+	       line_reader_pass(&stage->in, event->length);
 }
 
 static __attribute__((cold)) void make_span_room(struct stage *stage)
@@ -409,16 +422,50 @@ static __attribute__((cold)) bool refuse(struct stage *stage, bool valid)
 	return false;
 }
 
-static inline bool scan(struct stage *stage)
+/* What is not found ahead. */
+static bool scan(struct stage *stage)
 {
 	struct event *event = &stage->event;
-	bool valid;
+	bool valid = json_shapes_scan(&stage->shapes, event->line, event->length, &stage->want, event->spans,
+	                              stage->ask, &event->json);
 
+	return (valid && event->json.kind == JSON_OBJECT) || refuse(stage, valid);
+}
+
+/* An event that looks like earlier ones. */
+static inline bool event_at_once(struct stage *stage)
+{
+	struct event *event = &stage->event;
+	size_t rest;
+	const char *from = line_reader_peek(&stage->in, '{', &rest);
+
+	event->line = from;
+	return from &&
+	       json_shapes_ahead(&stage->shapes, from, rest, &stage->want, event->spans, stage->ask, &event->json,
+	                         &event->length) &&
+	       line_reader_pass(&stage->in, event->length);
+}
+
+static inline bool next_event(struct stage *stage,
+                              enum line_status (*read_line)(struct line_reader *, const char **, size_t *))
+{
 	if (stage->want.slots > stage->span_room)
 		make_span_room(stage);
-	valid = json_shapes_scan(&stage->shapes, event->line, event->length, &stage->want, event->spans, stage->ask,
-	                         &event->json);
-	return (valid && event->json.kind == JSON_OBJECT) || refuse(stage, valid);
+	for (;;) {
+		if (stage->keeper.page)
+			end_event(stage);
+		if (event_at_once(stage)) {
+			if (begin_event(stage))
+				return true;
+		} else if (line_at_once(stage)) {
+			if (begin_event(stage) && scan(stage))
+				return true;
+		} else if (!read_event(stage, read_line)) {
+			return false;
+		} else if (scan(stage)) {
+			return true;
+		}
+	}
 }
 
 void stage_rescan(struct stage *stage)
@@ -431,23 +478,22 @@ void stage_rescan(struct stage *stage)
 
 bool stage_next_line(struct stage *stage)
 {
-	return next_line(stage, line_reader_next);
+	if (stage->keeper.page)
+		end_event(stage);
+	if ((stage->ahead && line_ahead(stage)) || line_at_once(stage))
+		if (begin_event(stage))
+			return true;
+	return read_event(stage, line_reader_next);
 }
 
 bool stage_next(struct stage *stage)
 {
-	while (next_line(stage, line_reader_next))
-		if (scan(stage))
-			return true;
-	return false;
+	return next_event(stage, line_reader_next);
 }
 
 bool stage_take(struct stage *stage)
 {
-	while (next_line(stage, line_reader_take))
-		if (scan(stage))
-			return true;
-	return false;
+	return next_event(stage, line_reader_take);
 }
 
 bool stage_take_line(struct stage *stage)

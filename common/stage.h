@@ -60,6 +60,12 @@ struct stage {
 	struct json_want want; /* the members to find; owned: stage_close frees it */
 	int ask; /* for json_scan: JSON_FACTS or 0 */
 	bool blank_lines; /* stage_next_line gives empty lines, too */
+	/*
+	 * For stage_next_line, NULL or what says whether a line begins at `text`, and how long it is without its newline, which is
+	 * among the `rest` bytes that are there (json_shapes_ahead). False: it does not know.
+	 */
+	bool (*ahead)(void *context, const char *text, size_t rest, size_t *length);
+	void *ahead_context;
 	bool apart; /* its input is not standard input, or not only: it keeps no page */
 	/*
 	 * It is a source that reads files (stage_input_at): it keeps a page without an input, goes on at stage_position with

@@ -1,5 +1,5 @@
 /*
- * json_shapes_scan gives what json_scan gives: for lines that look alike, nearly alike, and not at all.
+ * json_shapes_scan and json_shapes_ahead give what json_scan gives: for lines that look alike, nearly alike, and not at all.
  */
 #include "common/json_shape.h"
 
@@ -86,6 +86,26 @@ static bool same_result(const struct json_result *ours, const struct json_result
 	       (ours->kind != JSON_OBJECT || ours->members == theirs->members);
 }
 
+/* A line by one of the two ways; of those that are found ahead, others come behind them. True: it is valid. */
+static bool scan(struct json_shapes *shapes, char *text, size_t length, const struct json_want *want,
+                 struct json_span *spans, int ask, struct json_result *result, uint64_t way, size_t *found)
+{
+	size_t rest = length + 1, ours;
+
+	text[length] = way % 4 == 0 ? 'z' : '\n';
+	if (way % 4 > 1) {
+		if (way % 4 == 3) {
+			memcpy(text + rest, "{\"a\":1}\n\n", 9);
+			rest += 9;
+		}
+		if (json_shapes_ahead(shapes, text, rest, want, spans, ask, result, &ours)) {
+			++*found;
+			return ours == length;
+		}
+	}
+	return json_shapes_scan(shapes, text, length, want, spans, ask, result);
+}
+
 static void test(struct tap *tap, const char *name, const struct json_want *want, int ask)
 {
 	struct json_shapes shapes = {0};
@@ -93,12 +113,12 @@ static void test(struct tap *tap, const char *name, const struct json_want *want
 	struct json_result our_result, their_result;
 	char text[LONGEST + JSON_PADDING];
 	uint64_t state = 88172645463325252U;
-	size_t valid = 0, different = 0;
+	size_t valid = 0, different = 0, found = 0;
 
 	for (int i = 0; i < ROUNDS; i++) {
 		size_t length = make(text, &state);
 		bool good = json_scan(text, length, want, theirs, ask, &their_result);
-		bool same = json_shapes_scan(&shapes, text, length, want, ours, ask, &our_result) == good;
+		bool same = scan(&shapes, text, length, want, ours, ask, &our_result, next(&state), &found) == good;
 
 		valid += good;
 		if (good && same) {
@@ -111,7 +131,104 @@ static void test(struct tap *tap, const char *name, const struct json_want *want
 		if (!same && different++ == 0)
 			printf("# %.*s\n", (int)length, text);
 	}
-	tap_ok(tap, different == 0 && valid > ROUNDS / 4, "%s: as json_scan, %zu of them valid", name, valid);
+	tap_ok(tap, different == 0 && valid > ROUNDS / 4 && found > ROUNDS / 20,
+	       "%s: as json_scan, %zu of them valid, %zu found ahead", name, valid, found);
+	json_shapes_free(&shapes);
+}
+
+/* Lines that end where others go on, and members that come again, after those that were learned. */
+static void test_beginnings(struct tap *tap)
+{
+	static const char *const pairs[][2] = {
+		{"{\"a\":[1]}", "{\"a\":[{}]}"},
+		{"{\"a\":[]}", "{\"a\":[[]]}"},
+		{"{\"a\":1}", "{\"a\":1} "},
+		{"{\"a\":1}", "{\"a\":1}}"},
+		{"{\"b\":{\"a\":1},\"c\":1}", "{\"b\":{\"a\":1},\"b\":2}"},
+		{"{\"b\":{\"a\":1},\"b\":2}", "{\"b\":{\"a\":1},\"c\":1}"},
+		{"[1,\"x\"]", "[1,\n\"x\"]"},
+	};
+	struct json_want want = {0};
+	struct json_span ours[2], theirs[2];
+	struct json_result our_result, their_result;
+	const char *mistake;
+	char text[LONGEST + JSON_PADDING];
+	bool same = true;
+
+	json_want_path(&want, "a", &mistake);
+	json_want_path(&want, "b.a", &mistake);
+	for (size_t pair = 0; pair < sizeof(pairs) / sizeof(*pairs); pair++) {
+		struct json_shapes shapes = {0};
+
+		for (int i = 0; i < 12; i++) {
+			const char *line = pairs[pair][i % 3 == 2];
+			size_t length = strlen(line);
+			bool good = json_scan(strcpy(text, line), length, &want, theirs, 0, &their_result);
+
+			text[length] = '\n';
+			same &= json_shapes_scan(&shapes, text, length, &want, ours, 0, &our_result) == good;
+			for (size_t s = 0; good && s < 2; s++)
+				same &= same_span(&ours[s], &theirs[s], 0);
+		}
+		json_shapes_free(&shapes);
+	}
+	tap_ok(tap, same, "lines that begin as others do");
+	json_want_free(&want);
+}
+
+/* More slots than a line has, and more than are in a word. */
+static void test_many_slots(struct tap *tap)
+{
+	struct json_want want = {0};
+	struct json_span spans[70];
+	struct json_result result;
+	struct json_shapes shapes = {0};
+	const char *mistake;
+	char path[8], text[LONGEST + JSON_PADDING];
+	bool right = true;
+
+	for (int i = 0; i < 70; i++) {
+		snprintf(path, sizeof(path), "m%d", i);
+		json_want_path(&want, path, &mistake);
+	}
+	for (int i = 0; i < 100; i++) {
+		const char *line = i % 2 ? "{\"m1\":1,\"m69\":2}\n" : "{\"m0\":1,\"m68\":2}\n";
+
+		strcpy(text, line);
+		right &= json_shapes_scan(&shapes, text, strlen(line) - 1, &want, spans, 0, &result);
+		for (int s = 0; s < 70; s++)
+			right &= (spans[s].kind == JSON_NUMBER) == (s == i % 2 || s == 68 + i % 2);
+	}
+	tap_ok(tap, right && shapes.hits > 90, "slots that a line has nothing for");
+	json_shapes_free(&shapes);
+	json_want_free(&want);
+}
+
+/* What there is no room for, and streams of which no two lines look alike. */
+static void test_limits(struct tap *tap)
+{
+	struct json_shapes shapes = {0};
+	struct json_result result;
+	char text[LONGEST + JSON_PADDING];
+	uint64_t state = 4711;
+	bool right = true;
+
+	for (int i = 0; i < 100000; i++) {
+		int alike = i % 3, length;
+
+		length = alike ? sprintf(text, "{\"a\":%d,\"b\":[%d]}", i, i)
+		               : sprintf(text, "{\"k%d\":%d,\"%lx\":\"x\"}", (int)(next(&state) % 40), i, next(&state));
+		text[length] = '\n';
+		right &= json_shapes_scan(&shapes, text, (size_t)length, NULL, NULL, JSON_FACTS, &result);
+	}
+	tap_ok(tap, right && shapes.tree, "what pays is remembered among what does not");
+	for (int i = 0; i < 100000; i++) {
+		int length = sprintf(text, "{\"%lx\":%d}", next(&state), i);
+
+		text[length] = '\n';
+		right &= json_shapes_scan(&shapes, text, (size_t)length, NULL, NULL, JSON_FACTS, &result);
+	}
+	tap_ok(tap, right && shapes.hits == 0, "what does not pay is given up");
 	json_shapes_free(&shapes);
 }
 
@@ -133,6 +250,9 @@ int main(void)
 	test(&tap, "values wanted, facts", &some, JSON_FACTS);
 	test(&tap, "containers wanted", &all, 0);
 	test(&tap, "containers wanted, facts", &all, JSON_FACTS);
+	test_beginnings(&tap);
+	test_many_slots(&tap);
+	test_limits(&tap);
 	json_want_free(&some);
 	json_want_free(&all);
 	return tap_end(&tap);

@@ -50,6 +50,16 @@ static void look_for(struct tree *tree, struct run *run, struct node *path)
 	text_free(&text);
 }
 
+static bool is_quick(const struct node *object)
+{
+	bool quick = object->operation == OP_OBJECT && object->letter == 'd';
+
+	for (size_t i = 0; quick && i < object->count; i += 2)
+		quick = object->list[i]->operation == OP_LITERAL && object->list[i + 1]->operation == OP_PATH &&
+		        object->list[i + 1]->sought;
+	return quick;
+}
+
 void analyse(struct tree *tree, struct run *run, struct node *node, bool root)
 {
 	bool a = root, b = root, c = root, list = root;
@@ -93,4 +103,5 @@ void analyse(struct tree *tree, struct run *run, struct node *node, bool root)
 	analyse(tree, run, node->d, false);
 	for (size_t i = 0; node->list && i < node->count; i++)
 		analyse(tree, run, node->list[i], list);
+	node->quick = is_quick(node);
 }

@@ -3,6 +3,25 @@
  */
 #include "cmd/processors/jq/evaluate.h"
 
+/* What an order of left and right makes of a comparison. */
+static inline bool holds(char letter, bool below, bool equal)
+{
+	switch (letter) {
+	case '<':
+		return below;
+	case 'l':
+		return below || equal;
+	case '>':
+		return !below && !equal;
+	case 'g':
+		return !below;
+	case '=':
+		return equal;
+	default:
+		return !equal;
+	}
+}
+
 enum run_outcome run_compare(struct run *run, char letter, const struct value *left, const struct value *right,
                              bool *truth)
 {
@@ -23,12 +42,32 @@ enum run_outcome run_compare(struct run *run, char letter, const struct value *l
 		else
 			order = value_compare(&run->arena, &l, &r);
 	}
-	*truth = letter == '<'   ? order < 0
-	         : letter == 'l' ? order <= 0
-	         : letter == '>' ? order > 0
-	         : letter == 'g' ? order >= 0
-	                         : (order == 0) == (letter == '=');
+	*truth = holds(letter, order < 0, order == 0);
 	return RUN_DONE;
+}
+
+/* Most comparisons: of a number or string that the scanner has found in the line with one in the program. False: it is another. */
+static inline bool compare_quickly(const struct run *run, const struct node *node, const struct value *in, bool *truth)
+{
+	const struct node *path = node->a;
+	const struct value *literal = &node->b->literal;
+	const struct json_span *span;
+	double number;
+
+	if (node->b->operation != OP_LITERAL || path->operation != OP_PATH || !path->sought || !in->root)
+		return false;
+	span = &run->spans[path->slot];
+	if (span->kind != literal->kind || span->flags != 0)
+		return false;
+	if (span->kind == JSON_NUMBER && literal->known && decimal_double(span->at, span->length, &number)) {
+		*truth = holds(node->letter, number < literal->number, number == literal->number);
+		return true;
+	}
+	if (span->kind != JSON_STRING || (node->letter != '=' && node->letter != '!'))
+		return false;
+	*truth = holds(node->letter, false,
+	               span->length == literal->length && memcmp(span->at, literal->at, span->length) == 0);
+	return true;
 }
 
 static enum run_outcome compare(struct run *run, const struct node *node, const struct value *in,
@@ -36,8 +75,11 @@ static enum run_outcome compare(struct run *run, const struct node *node, const 
 {
 	struct value spaces[2];
 	const struct value *left, *right;
-	enum run_outcome outcome = run_operand(run, node->b, in, environment, &spaces[1], &right);
+	enum run_outcome outcome;
 
+	if (compare_quickly(run, node, in, truth))
+		return RUN_DONE;
+	outcome = run_operand(run, node->b, in, environment, &spaces[1], &right);
 	if (outcome == RUN_DONE)
 		outcome = run_operand(run, node->a, in, environment, &spaces[0], &left);
 	return outcome == RUN_DONE ? run_compare(run, node->letter, left, right, truth) : outcome;

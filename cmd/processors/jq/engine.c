@@ -199,6 +199,13 @@ struct engine *engine_open(const struct engine_program *program, const struct en
 	return engine;
 }
 
+bool engine_ahead(void *context, const char *text, size_t rest, size_t *length)
+{
+	struct engine *engine = context;
+
+	return engine->is_native && native_ahead(&engine->native, text, rest, length);
+}
+
 bool engine_next(struct engine *engine)
 {
 	const struct engine_host *host = engine->host;

@@ -84,6 +84,9 @@ struct engine *engine_open(const struct engine_program *program, const struct en
 /* Runs the program on the next input. False: there is none, or the program has halted. */
 bool engine_next(struct engine *engine);
 
+/* For a host that has more bytes than a line: as struct stage's `ahead` (common/stage.h); context is the engine. */
+bool engine_ahead(void *context, const char *text, size_t rest, size_t *length);
+
 /* True if the program has called halt or halt_error; *status is the exit status it asked for. */
 bool engine_halted(const struct engine *engine, int *status);
 

@@ -72,20 +72,23 @@ static bool next_file(struct filter *filter)
 
 static bool next_line(struct filter *filter)
 {
-	struct stage *stage = &filter->stage;
-
-	while (!filter->reading || !stage_next_line(stage))
+	while (!filter->reading || !stage_next_line(&filter->stage))
 		if (!next_file(filter))
 			return false;
-	filter->slurped += stage->event.length + 1;
-	if (filter->program.slurp && filter->slurped > filter->max_slurp) {
-		char size[UNIT_TEXT_MAX];
-
-		stage_flush(stage);
-		die("the input is larger than %s, and --slurp needs all of it in memory (--max-slurp)",
-		    unit_size_text(size, filter->max_slurp));
-	}
 	return true;
+}
+
+/* With --slurp. */
+static void count_slurped(struct filter *filter)
+{
+	char size[UNIT_TEXT_MAX];
+
+	filter->slurped += filter->stage.event.length + 1;
+	if (filter->slurped <= filter->max_slurp)
+		return;
+	stage_flush(&filter->stage);
+	die("the input is larger than %s, and --slurp needs all of it in memory (--max-slurp)",
+	    unit_size_text(size, filter->max_slurp));
 }
 
 /* -R -s: all lines as one. */
@@ -96,6 +99,7 @@ static bool whole_input(struct filter *filter)
 	if (filter->ended)
 		return false;
 	while (next_line(filter)) {
+		count_slurped(filter);
 		text_add(&filter->all, event->line, event->length);
 		if (event->newline)
 			text_add_char(&filter->all, '\n');
@@ -108,6 +112,7 @@ static bool give_line(void *context, bool running, const char **line, size_t *le
 {
 	struct filter *filter = context;
 	struct event *event = &filter->stage.event;
+	bool once = filter->program.slurp || filter->program.null_input;
 
 	if (filter->program.slurp && filter->program.raw_input) {
 		bool first = whole_input(filter);
@@ -116,16 +121,19 @@ static bool give_line(void *context, bool running, const char **line, size_t *le
 		*length = filter->all.length;
 		return first;
 	}
-	filter->stage.hold = running || filter->program.null_input || filter->program.slurp;
+	filter->stage.hold = running || once;
 	/* If the program finds no more input and fails, it fails at this line, which the reader no longer has. */
-	text_clear(&filter->taken);
-	if (running)
+	if (running) {
+		text_clear(&filter->taken);
 		text_add(&filter->taken, event->line, event->length);
+	}
 	if (!next_line(filter)) {
-		event->line = filter->taken.data;
-		event->length = filter->taken.length;
+		event->line = running ? filter->taken.data : NULL;
+		event->length = running ? filter->taken.length : 0;
 		return false;
 	}
+	if (filter->program.slurp)
+		count_slurped(filter);
 	*line = event->line;
 	*length = event->length;
 	return true;
@@ -255,6 +263,8 @@ static void run(struct filter *filter, struct engine *engine, struct engine_host
 	unsigned jobs = jobs_count(filter->jobs, &filter->program, stage_max_line(&filter->stage), &why);
 
 	stage_open(&filter->stage);
+	filter->stage.ahead = engine_ahead;
+	filter->stage.ahead_context = engine;
 	if (jobs > 1)
 		run_jobs(filter, engine, host, jobs);
 	else

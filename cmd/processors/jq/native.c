@@ -31,6 +31,7 @@ void native_clear(struct native *native)
 	json_want_free(&native->run.want);
 	json_want_free(&native->run.want_prefixes);
 	json_shapes_free(&native->shapes);
+	json_shapes_free(&native->run.prefix_shapes);
 	arena_free(&native->run.arena);
 	for (size_t i = 0; i < RUN_TEXTS; i++)
 		text_free(&native->run.texts[i]);
@@ -46,21 +47,30 @@ struct result_sink {
 	struct native *native;
 };
 
+static __attribute__((cold)) bool make_room(struct native *native)
+{
+	if (native->count == RESULTS_MOST)
+		return false;
+	native->capacity = native->capacity ? 2 * native->capacity : 16;
+	native->results = xreallocarray(native->results, native->capacity, sizeof(*native->results));
+	return true;
+}
+
 static enum run_outcome take_result(struct run *run, struct sink *sink, const struct value *value)
 {
 	struct native *native = ((struct result_sink *)sink)->native;
+	struct value *result;
 	enum run_outcome outcome;
 
-	if (native->count == native->capacity) {
-		if (native->count == RESULTS_MOST)
-			return run_fallback(run, "nested too deep, or too large");
-		native->capacity = native->capacity ? 2 * native->capacity : 16;
-		native->results = xreallocarray(native->results, native->capacity, sizeof(*native->results));
-	}
-	outcome = run_ready(run, value, &native->results[native->count]);
-	if (outcome == RUN_DONE && run_too_deep(run, &native->results[native->count]))
+	if (native->count == native->capacity && !make_room(native))
 		return run_fallback(run, "nested too deep, or too large");
-	native->count++;
+	result = &native->results[native->count++];
+	if (value->root)
+		return run_root(run, result);
+	*result = *value;
+	outcome = RUN_DONE;
+	if (run_too_deep(run, result))
+		outcome = run_fallback(run, "nested too deep, or too large");
 	return outcome;
 }
 
@@ -81,6 +91,22 @@ const char *native_result(struct native *native, size_t result, size_t *length)
 	return native->text.data;
 }
 
+static const struct json_want *wanted(const struct run *run)
+{
+	return run->want.slots > 0 ? &run->want : NULL;
+}
+
+bool native_ahead(struct native *native, const char *text, size_t rest, size_t *length)
+{
+	struct run *run = &native->run;
+
+	native->scanned =
+		json_shapes_ahead(&native->shapes, text, rest, wanted(run), run->spans, JSON_FACTS, &run->json, length)
+			? text
+			: NULL;
+	return native->scanned;
+}
+
 const char *native_line(struct native *native, const char *line, size_t length)
 {
 	struct result_sink sink = {.sink = {take_result}, .native = native};
@@ -93,9 +119,10 @@ const char *native_line(struct native *native, const char *line, size_t length)
 	run->depth = run->texts_taken = run->made = 0;
 	run->length = length;
 	run->root_ready = run->prefixes_ready = false;
-	if (!json_shapes_scan(&native->shapes, line, length, run->want.slots > 0 ? &run->want : NULL, run->spans,
-	                      JSON_FACTS, &run->json))
+	if (native->scanned != line &&
+	    !json_shapes_scan(&native->shapes, line, length, wanted(run), run->spans, JSON_FACTS, &run->json))
 		return "a line that is not one JSON value";
+	native->scanned = NULL;
 	run->root = (struct value){.kind = run->json.kind, .root = true};
 	if (run_node(run, native->tree.root, &run->root, NULL, &sink.sink) != RUN_DONE)
 		return run->reason;

@@ -14,6 +14,7 @@ struct native {
 	struct tree tree;
 	struct run run;
 	struct json_shapes shapes;
+	const char *scanned; /* the line that native_ahead has found */
 	bool raw; /* strings are given as their bytes */
 
 	struct value *results; /* of the last line; they lie in it, or in run's memory */
@@ -28,6 +29,9 @@ struct native {
 bool native_init(struct native *native, const struct engine_program *program, bool (*prints_doubles)(void),
                  const char **reason);
 void native_clear(struct native *native);
+
+/* As json_shapes_ahead (common/json_shape.h), for the next line that native_line is given. */
+bool native_ahead(struct native *native, const char *text, size_t rest, size_t *length);
 
 /* NULL: done, and the results are there. Else the reason why the line is for libjq. JSON_PADDING bytes behind it are readable. */
 const char *native_line(struct native *native, const char *line, size_t length);

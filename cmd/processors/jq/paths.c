@@ -26,7 +26,8 @@ static enum run_outcome look_missing(struct run *run, const struct node *path, s
 	enum json_kind kind;
 
 	if (i > 0 && !run->prefixes_ready) {
-		json_scan(run->line, run->length, &run->want_prefixes, run->prefixes, 0, &scanned);
+		json_shapes_scan(&run->prefix_shapes, run->line, run->length, &run->want_prefixes, run->prefixes, 0,
+		                 &scanned);
 		run->prefixes_ready = true;
 	}
 	while (i > 0 && run->prefixes[path->prefixes[i - 1]].kind == JSON_NONE)
@@ -43,7 +44,7 @@ enum run_outcome run_look_up(struct run *run, const struct node *path, struct va
 {
 	const struct json_span *span = &run->spans[path->slot];
 
-	if (span->kind != JSON_NONE && span->flags == 0) {
+	if (span->kind != JSON_NONE && !(span->flags & ~(unsigned)JSON_ESCAPED)) {
 		*result = (struct value){.kind = span->kind, .at = span->at, .length = span->length};
 		return RUN_DONE;
 	}

@@ -8,7 +8,7 @@
 #define PYPE_JQ_RUN_H
 
 #include "cmd/processors/jq/tree.h"
-#include "common/json_want.h"
+#include "common/json_shape.h"
 
 enum { RUN_TEXTS = 64, RUN_DEPTH = 1500 };
 
@@ -21,6 +21,7 @@ struct run {
 	struct json_span *spans;
 	struct json_want want_prefixes; /* … and what leads to them, which is looked for where one of them is missing */
 	struct json_span *prefixes;
+	struct json_shapes prefix_shapes;
 
 	/* of the current line */
 	struct json_result json;

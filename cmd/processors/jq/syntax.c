@@ -184,7 +184,7 @@ struct node *syntax_literal(struct parser *parser, struct value literal)
 	node->literal = literal;
 	node->literal.at = copy;
 	if (literal.kind == JSON_NUMBER) {
-		node->literal.number = value_double(&literal);
+		node->literal.number = value_double(&node->literal);
 		node->literal.known = true;
 	}
 	return node;

@@ -95,6 +95,7 @@ struct node {
 	struct step *steps; /* OP_PATH, OP_UPDATE: count of them */
 	bool sought; /* OP_PATH: it is looked for in the line … */
 	int slot; /* … and is found there; */
+	bool quick; /* OP_OBJECT: each key is a literal, and there once; each value is a path that is sought */
 	int *prefixes; /* what leads to it is looked for only if it is not */
 	struct pattern pattern;
 	value_function *function;

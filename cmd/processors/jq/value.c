@@ -245,6 +245,11 @@ struct value value_string(struct arena *arena, const char *bytes, size_t length)
 	return value;
 }
 
+double value_long_double(const struct value *value)
+{
+	return json_number(&(struct json_span){.at = value->at, .length = value->length, .kind = JSON_NUMBER});
+}
+
 void value_add(struct text *text, const struct value *value)
 {
 	char digits[NUMBER_TEXT] = "";

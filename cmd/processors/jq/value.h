@@ -11,6 +11,7 @@
 #include <stddef.h>
 #include <string.h>
 
+#include "common/decimal.h"
 #include "common/json.h"
 #include "common/json_text.h"
 #include "common/number.h"
@@ -131,11 +132,17 @@ static inline bool value_truth(const struct value *value)
 void value_add(struct text *text, const struct value *value);
 
 /* A number's double. */
+/* Of one with an exponent, or of more digits than most have. */
+double value_long_double(const struct value *value);
+
+/* JSON_PADDING bytes are readable behind the text of a value, wherever it is. */
 static inline double value_double(const struct value *value)
 {
-	const struct json_span span = {.at = value->at, .length = value->length, .kind = JSON_NUMBER};
+	double number;
 
-	return value->at && !value->known ? json_number(&span) : value->number;
+	if (!value->at || value->known)
+		return value->number;
+	return decimal_double(value->at, value->length, &number) ? number : value_long_double(value);
 }
 
 static inline bool value_escaped(const struct value *string)

@@ -1,5 +1,7 @@
 #include "cmd/processors/jq/native.h"
 
+#include <string.h>
+
 /* What gives its input, or nothing: what is behind it still works on the line. */
 static bool passes(const struct node *node)
 {
@@ -48,6 +50,20 @@ static void look_for(struct tree *tree, struct run *run, struct node *path)
 		path->slot = json_want_path(&run->want, text.data, &mistake);
 	path->sought = possible && path->slot >= 0;
 	text_free(&text);
+}
+
+/* Notes the digits before the point of a positive number that is written without an exponent. */
+static void note_whole(struct node *comparison)
+{
+	const struct value *literal = &comparison->b->literal;
+	size_t whole = 0;
+
+	if (comparison->b->operation != OP_LITERAL || literal->kind != JSON_NUMBER || !literal->at ||
+	    memchr(literal->at, 'e', literal->length) || memchr(literal->at, 'E', literal->length))
+		return;
+	while (whole < literal->length && literal->at[whole] >= '0' && literal->at[whole] <= '9')
+		comparison->digits = comparison->digits << 8 | (uint64_t)(literal->at[whole++] - '0');
+	comparison->whole = whole < 8 ? (unsigned)whole : 0;
 }
 
 static bool is_quick(const struct node *object)
@@ -104,4 +120,6 @@ void analyse(struct tree *tree, struct run *run, struct node *node, bool root)
 	for (size_t i = 0; node->list && i < node->count; i++)
 		analyse(tree, run, node->list[i], list);
 	node->quick = is_quick(node);
+	if (node->operation == OP_COMPARE)
+		note_whole(node);
 }

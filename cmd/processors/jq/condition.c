@@ -46,6 +46,24 @@ enum run_outcome run_compare(struct run *run, char letter, const struct value *l
 	return RUN_DONE;
 }
 
+/*
+ * Mostly the digits before the point tell: fewer of them, or, if there are as many, smaller ones. Those of the literal are in the
+ * node. False: they are the same, or the number is negative, or a long one.
+ */
+static inline bool compare_wholes(const struct node *node, const struct json_span *number, bool *truth)
+{
+	uint64_t word = decimal_load(number->at), others = decimal_others(word), digits;
+	unsigned whole = others ? (unsigned)__builtin_ctzll(others) / 8 : 8;
+
+	if (whole == 0 || whole == 8)
+		return false;
+	digits = htobe64(word) >> (64 - 8 * whole);
+	if (whole == node->whole && digits == node->digits)
+		return false;
+	*truth = holds(node->letter, whole < node->whole || (whole == node->whole && digits < node->digits), false);
+	return true;
+}
+
 /* Most comparisons: of a number or string that the scanner has found in the line with one in the program. False: it is another. */
 static inline bool compare_quickly(const struct run *run, const struct node *node, const struct value *in, bool *truth)
 {
@@ -59,6 +77,8 @@ static inline bool compare_quickly(const struct run *run, const struct node *nod
 	span = &run->spans[path->slot];
 	if (span->kind != literal->kind || span->flags != 0)
 		return false;
+	if (node->whole > 0 && compare_wholes(node, span, truth))
+		return true;
 	if (span->kind == JSON_NUMBER && literal->known && decimal_double(span->at, span->length, &number)) {
 		*truth = holds(node->letter, number < literal->number, number == literal->number);
 		return true;

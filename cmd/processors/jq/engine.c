@@ -206,39 +206,61 @@ bool engine_ahead(void *context, const char *text, size_t rest, size_t *length)
 	return engine->is_native && native_ahead(&engine->native, text, rest, length);
 }
 
-bool engine_next(struct engine *engine)
+bool engine_is_native(const struct engine *engine)
+{
+	return engine->is_native;
+}
+
+/* The current line is for libjq, for this reason. */
+static __attribute__((noinline)) void leave(struct engine *engine, const char *reason)
+{
+	const struct engine_host *host = engine->host;
+	bool verify = engine->verify;
+
+	if (host->left)
+		host->left(host->context, reason);
+	else
+		count(engine, reason);
+	if (engine->only)
+		return;
+	engine->verify = false;
+	run_libjq(engine);
+	engine->verify = verify;
+}
+
+void engine_line(struct engine *engine, const char *line, size_t length)
 {
 	const struct engine_host *host = engine->host;
 	struct native *native = &engine->native;
 	const char *reason, *bytes;
-	size_t length;
 
-	if (!engine->is_native)
-		return !engine->only && libjq_next(engine->libjq);
-	if (!host->line(host->context, false, &engine->line, &engine->length))
-		return false;
-	reason = native_line(&engine->native, engine->line, engine->length);
+	engine->line = line;
+	engine->length = length;
+	reason = native_line(native, line, length);
 	if (reason) {
-		bool verify = engine->verify;
-
-		if (host->left)
-			host->left(host->context, reason);
-		else
-			count(engine, reason);
-		if (engine->only)
-			return true;
-		engine->verify = false;
-		run_libjq(engine);
-		engine->verify = verify;
-		return true;
+		leave(engine, reason);
+		return;
 	}
 	engine->native_lines++;
-	if (engine->verify && !engine->native.tree.clock)
+	if (engine->verify && !native->tree.clock)
 		compare(engine);
 	for (size_t i = 0; i < native->count; i++) {
 		bytes = native_result(native, i, &length);
 		host->result(host->context, bytes, length, value_truth(&native->results[i]));
 	}
+}
+
+bool engine_next(struct engine *engine)
+{
+	const struct engine_host *host = engine->host;
+	const char *line;
+	size_t length;
+
+	if (!engine->is_native)
+		return !engine->only && libjq_next(engine->libjq);
+	if (!host->line(host->context, false, &line, &length))
+		return false;
+	engine_line(engine, line, length);
 	return true;
 }
 

@@ -84,6 +84,13 @@ struct engine *engine_open(const struct engine_program *program, const struct en
 /* Runs the program on the next input. False: there is none, or the program has halted. */
 bool engine_next(struct engine *engine);
 
+/*
+ * The program looks at nothing but one line at a time: then a host that has lines may give them, instead of being asked, just as
+ * struct engine_host's `line` does.
+ */
+bool engine_is_native(const struct engine *engine);
+void engine_line(struct engine *engine, const char *line, size_t length);
+
 /* For a host that has more bytes than a line: as struct stage's `ahead` (common/stage.h); context is the engine. */
 bool engine_ahead(void *context, const char *text, size_t rest, size_t *length);
 

@@ -257,16 +257,27 @@ static void run_jobs(struct filter *filter, struct engine *engine, struct engine
 	jobs_close(&jobs);
 }
 
+/* Most programs: line by line. */
+static void run_lines(struct filter *filter, struct engine *engine)
+{
+	const struct event *event = &filter->stage.event;
+
+	filter->stage.ahead = engine_ahead;
+	filter->stage.ahead_context = engine;
+	while (next_line(filter))
+		engine_line(engine, event->line, event->length);
+}
+
 static void run(struct filter *filter, struct engine *engine, struct engine_host *host)
 {
 	const char *why;
 	unsigned jobs = jobs_count(filter->jobs, &filter->program, stage_max_line(&filter->stage), &why);
 
 	stage_open(&filter->stage);
-	filter->stage.ahead = engine_ahead;
-	filter->stage.ahead_context = engine;
 	if (jobs > 1)
 		run_jobs(filter, engine, host, jobs);
+	else if (engine_is_native(engine))
+		run_lines(filter, engine);
 	else
 		while (engine_next(engine))
 			;

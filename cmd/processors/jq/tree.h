@@ -95,6 +95,8 @@ struct node {
 	struct step *steps; /* OP_PATH, OP_UPDATE: count of them */
 	bool sought; /* OP_PATH: it is looked for in the line … */
 	int slot; /* … and is found there; */
+	unsigned whole; /* OP_COMPARE: how many digits the literal b has before its point; 0: it is no such number … */
+	uint64_t digits; /* … and these digits, a byte each, the last the lowest */
 	bool quick; /* OP_OBJECT: each key is a literal, and there once; each value is a path that is sought */
 	int *prefixes; /* what leads to it is looked for only if it is not */
 	struct pattern pattern;

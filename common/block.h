@@ -15,8 +15,8 @@
 #if defined(__x86_64__) && !defined(VECTOR_PLAIN)
 #include <immintrin.h>
 
-#define BLOCK        __attribute__((target("avx2,bmi,popcnt")))
-#define BLOCK_INLINE static inline __attribute__((target("avx2,bmi,popcnt"), always_inline))
+#define BLOCK        __attribute__((target("avx2,bmi")))
+#define BLOCK_INLINE static inline __attribute__((target("avx2,bmi"), always_inline))
 
 /* Half a block. As with a vector, == and <= give 0xff for each byte for which that is true, else 0. */
 typedef uint8_t block_half __attribute__((vector_size(32)));
@@ -40,13 +40,11 @@ BLOCK_INLINE struct block block_load(const void *at)
 	return block;
 }
 
-/* Thirty-two bytes must be readable, and writable. */
-BLOCK_INLINE void block_copy_half(void *to, const void *from)
+/* … and writable. */
+BLOCK_INLINE void block_store(void *at, struct block block)
 {
-	block_half half;
-
-	memcpy(&half, from, sizeof(half));
-	memcpy(to, &half, sizeof(half));
+	memcpy(at, &block.left, sizeof(block.left));
+	memcpy((char *)at + sizeof(block.left), &block.right, sizeof(block.right));
 }
 
 /* The highest bits. */
@@ -54,6 +52,13 @@ BLOCK_INLINE uint64_t block_bits(block_half left, block_half right)
 {
 	return (uint32_t)_mm256_movemask_epi8((__m256i)left) | (uint64_t)(uint32_t)_mm256_movemask_epi8((__m256i)right)
 	                                                               << 32;
+}
+
+/* A bit of each byte; bit 0 is the lowest one. */
+BLOCK_INLINE uint64_t block_bit(struct block block, int bit)
+{
+	return block_bits((block_half)_mm256_slli_epi16((__m256i)block.left, 7 - bit),
+	                  (block_half)_mm256_slli_epi16((__m256i)block.right, 7 - bit));
 }
 
 BLOCK_INLINE block_half block_of(uint8_t byte)

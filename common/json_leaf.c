@@ -71,14 +71,6 @@ BLOCK_INLINE block_half has_name(block_half bytes)
 	return (block_half)(block_lookup(names, bytes) == bytes) | (block_half)(bytes == block_of('b'));
 }
 
-/* Those of escapes that jq writes otherwise. */
-BLOCK_INLINE block_half has_other(block_half bytes)
-{
-	const block_half others = BLOCK_TABLE(0, 0, 0, 0, 0, 'u', 0, 0, 0, 0, 0, 0, 0, 0, 0, '/');
-
-	return (block_half)(block_lookup(others, bytes) == bytes);
-}
-
 /* Hexadecimal digits, of bytes with the bit 0x20 set (which makes digits of some control bytes, but those are wrong in any place). */
 BLOCK_INLINE block_half hex(block_half lower)
 {
@@ -110,14 +102,13 @@ BLOCK_INLINE bool pass_units(struct units *units, struct block block, uint64_t l
 /* letters: those characters of the string that backslashes make part of escapes; quotes: all of the block. */
 BLOCK_INLINE bool pass_letters(struct passage *passage, struct block block, uint64_t letters, uint64_t quotes)
 {
-	uint64_t others;
+	/* Of the letters, these have the lowest bit: 'u' and '/', which is without bit 6. */
+	uint64_t others = letters & block_bit(block, 0);
 
 	if (letters & ~(quotes | block_bits(has_name(block.left), has_name(block.right))))
 		return false;
-	others = letters & block_bits(has_other(block.left), has_other(block.right));
 	passage->flags |= (letters ? JSON_ESCAPED : 0) | (others ? JSON_RESTRING : 0);
-	return !(others | passage->units.letters) ||
-	       pass_units(&passage->units, block, others & block_equal(block, 'u'));
+	return !(others | passage->units.letters) || pass_units(&passage->units, block, others & block_bit(block, 6));
 }
 
 BLOCK_INLINE void pass_utf8(struct passage *passage, struct block block)

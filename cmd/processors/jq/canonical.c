@@ -201,15 +201,15 @@ static bool copy_number(struct copy *copy, bool doubles)
 
 #ifdef BLOCK
 
-/* Copies what is before a place; reads and writes up to a half more. */
+/* Copies what is before a place; reads and writes up to a block more. */
 BLOCK_INLINE char *copy_gap(char *out, const char *p, const char *to)
 {
 	char *behind = out + (to - p);
 
 	do {
-		block_copy_half(out, p);
-		out += sizeof(block_half);
-		p += sizeof(block_half);
+		block_store(out, block_load(p));
+		out += sizeof(struct block);
+		p += sizeof(struct block);
 	} while (p < to);
 	return behind;
 }
@@ -264,6 +264,8 @@ bool value_add_canonical(struct text *text, const char *json, size_t length, uns
 #ifdef BLOCK
 	if (!(flags & (JSON_SPACED | JSON_RENUMBER)) && block_can())
 		copy_strings(&copy);
+#else
+	(void)flags;
 #endif
 	while (done && copy.p < copy.end) {
 		switch (*copy.p) {

@@ -44,6 +44,22 @@ static inline unsigned json_leaf_special(vector bytes, bool facts)
 }
 
 /*
+ * Which of sixty-four characters of a string a backslash makes part of an escape, if these are its backslashes. escaped: whether
+ * the first one is (0 or 1); becomes whether the first one of the next sixty-four is.
+ */
+static inline uint64_t json_leaf_escaped(uint64_t backslashes, uint64_t *escaped)
+{
+	const uint64_t even = 0x5555555555555555;
+	uint64_t lone = backslashes & ~*escaped; /* or the first of them in a row */
+	/* A one added where a row begins runs to its end: so rows that begin at even places are told from the others. */
+	uint64_t firsts = lone & ~(lone << 1) & even, even_rows = lone & ~(lone + firsts), odd_rows = lone & ~even_rows;
+	uint64_t behind = (even_rows << 1 & ~even) | (odd_rows << 1 & even) | *escaped;
+
+	*escaped = (lone & ~behind) >> 63;
+	return behind;
+}
+
+/*
  * The rest of a string, from s on: what is in it that is special. first: behind the opening quote; high: what is before s is
  * not all ASCII. Adds to flags.
  */

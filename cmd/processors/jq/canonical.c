@@ -7,6 +7,7 @@
 #include <math.h>
 
 #include "cmd/processors/jq/value.h"
+#include "common/block.h"
 #include "common/json_leaf.h"
 #include "common/json_text.h"
 
@@ -69,28 +70,54 @@ static inline char *put_character(char *out, unsigned c)
 	return out;
 }
 
+/* The value of four hexadecimal digits. */
+static inline unsigned unit(const char *digits)
+{
+	const uint32_t ones = 0x01010101;
+	uint32_t four;
+
+	memcpy(&four, digits, sizeof(four));
+	four = be32toh((four & 0x0f * ones) + 9 * (four >> 6 & ones));
+	four = (four | four >> 4) & 0x00ff00ff;
+	return (four | four >> 8) & 0xffff;
+}
+
+/* Copies the "\u…" at *p, or the two of them that are one character. It has four bytes of room, and six if it is below U+0080. */
+static inline char *put_unicode(char *out, const char **p)
+{
+	unsigned c = unit(*p + 2);
+	uint32_t bytes, two = (c - 0x800) >> 31;
+
+	*p += 6;
+	/* Surrogates and ASCII are few. */
+	if (c - 0x80 >= 0xd800 - 0x80) {
+		if (c >= 0xd800 && c < 0xdc00) {
+			c = 0x10000 + ((c - 0xd800) << 10) + (unit(*p + 2) - 0xdc00);
+			*p += 6;
+		} else if (c >= 0xdc00 && c < 0xe000) {
+			c = 0xfffd; /* a low surrogate alone, as jq has it */
+		}
+		return put_character(out, c);
+	}
+	/* Three bytes, or the last two of them; without a branch, which would be hard to guess. */
+	bytes = 0x8080e0 | c >> 12 | (c << 2 & 0x3f00) | (c << 16 & 0x3f0000);
+	bytes = htole32(bytes >> 8 * two | two << 6);
+	memcpy(out, &bytes, sizeof(bytes));
+	return out + 3 - two;
+}
+
 /* Copies the escape at *p. Of escapes only "\/" and "\u…" are written otherwise; none becomes longer. */
 static inline char *put_escape(char *out, const char **p)
 {
-	const char *escape = *p;
-	unsigned c;
+	char letter = (*p)[1];
 
+	if (letter == 'u')
+		return put_unicode(out, p);
 	*p += 2;
-	if (escape[1] != 'u') {
-		if (escape[1] != '/')
-			*out++ = '\\';
-		*out++ = escape[1];
-		return out;
-	}
-	c = (unsigned)json_leaf_hex4(escape + 2);
-	*p += 4;
-	if (c >= 0xd800 && c < 0xdc00) {
-		c = 0x10000 + ((c - 0xd800) << 10) + ((unsigned)json_leaf_hex4(escape + 8) - 0xdc00);
-		*p += 6;
-	} else if (c >= 0xdc00 && c < 0xe000) {
-		c = 0xfffd; /* a low surrogate alone, as jq has it */
-	}
-	return put_character(out, c);
+	if (letter != '/')
+		*out++ = '\\';
+	*out++ = letter;
+	return out;
 }
 
 static inline uint32_t stop_bits(vector bytes)
@@ -172,7 +199,61 @@ static bool copy_number(struct copy *copy, bool doubles)
 	return true;
 }
 
-bool value_add_canonical(struct text *text, const char *json, size_t length, bool doubles)
+#ifdef BLOCK
+
+/* Copies what is before a place; reads and writes up to a block more. */
+BLOCK_INLINE char *copy_gap(char *out, const char *p, const char *to)
+{
+	char *behind = out + (to - p);
+
+	do {
+		block_store(out, block_load(p));
+		out += sizeof(struct block);
+		p += sizeof(struct block);
+	} while (p < to);
+	return behind;
+}
+
+/* Copies text of which jq would write nothing but strings otherwise: where else could there be a backslash, or DEL? */
+BLOCK static void copy_strings(struct copy *copy)
+{
+	const char *end = copy->end, *from = copy->p;
+	char *out = copy->out;
+	uint64_t escaped = 0;
+
+	for (const char *p = from; p < end; p += sizeof(struct block)) {
+		struct block block = block_load(p);
+		uint64_t letters = json_leaf_escaped(block_equal(block, '\\'), &escaped);
+		uint64_t changes =
+			block_equal(block, 0x7f) | (letters & (block_equal(block, 'u') | block_equal(block, '/')));
+
+		if (end - p < (ptrdiff_t)sizeof(block))
+			changes &= (1ULL << (end - p)) - 1;
+		for (; changes; changes &= changes - 1) {
+			const char *at = p + __builtin_ctzll(changes);
+
+			/* It was the second half of a pair. */
+			if (at < from)
+				continue;
+			if (*at != 0x7f) {
+				out = copy_gap(out, from, at - 1);
+				from = at - 1;
+				out = put_escape(out, &from);
+				continue;
+			}
+			copy->out = put_character(copy_gap(out, from, at), 0x7f);
+			copy->p = from = at + 1;
+			make_room(copy);
+			out = copy->out;
+		}
+	}
+	copy->out = copy_gap(out, from, end);
+	copy->p = end;
+}
+
+#endif
+
+bool value_add_canonical(struct text *text, const char *json, size_t length, unsigned flags, bool doubles)
 {
 	struct copy copy = {.text = text, .p = json, .end = json + length};
 	bool done = true;
@@ -180,6 +261,12 @@ bool value_add_canonical(struct text *text, const char *json, size_t length, boo
 	text_reserve(text, 0);
 	copy.out = text->data + text->length;
 	make_room(&copy);
+#ifdef BLOCK
+	if (!(flags & (JSON_SPACED | JSON_RENUMBER)) && block_can())
+		copy_strings(&copy);
+#else
+	(void)flags;
+#endif
 	while (done && copy.p < copy.end) {
 		switch (*copy.p) {
 		case ' ':

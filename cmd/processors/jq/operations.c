@@ -69,7 +69,7 @@ enum run_outcome run_span(struct run *run, const struct json_span *span, struct 
 	text = run_text(run);
 	if (!text)
 		return RUN_FALLBACK;
-	if (!value_add_canonical(text, span->at, span->length, run->doubles))
+	if (!value_add_canonical(text, span->at, span->length, flags, run->doubles))
 		return run_fallback(run, "a number that is too large or too small");
 	*value = run_text_value(run);
 	return RUN_DONE;
@@ -88,7 +88,7 @@ enum run_outcome run_root(struct run *run, struct value *ready)
 		run->root.length = run->json.end - run->json.start;
 		if (flags) {
 			text_clear(&run->root_text);
-			if (!value_add_canonical(&run->root_text, run->root.at, run->root.length, run->doubles))
+			if (!value_add_canonical(&run->root_text, run->root.at, run->root.length, flags, run->doubles))
 				return run_fallback(run, "a number that is too large or too small");
 			run->root.length = run->root_text.length;
 			json_pad(&run->root_text);

@@ -203,7 +203,7 @@ struct node *syntax_constant(struct parser *parser, const char *json, size_t len
 	    (result.flags & (JSON_RENUMBER | JSON_RENUMBER_EXACT | JSON_DUPLICATE))) {
 		syntax_refuse(parser, "a constant");
 	} else {
-		value_add_canonical(&canonical, text.data, length, false);
+		value_add_canonical(&canonical, text.data, length, JSON_SPACED, false);
 		node = syntax_literal(parser, (struct value){.kind = value_kind(*canonical.data),
 		                                             .at = canonical.data,
 		                                             .length = canonical.length});

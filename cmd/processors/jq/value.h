@@ -166,10 +166,10 @@ bool value_equal(struct arena *arena, const struct value *left, const struct val
 /* ---- canonical (canonical.c) ---- */
 
 /*
- * Appends a valid JSON text, behind which JSON_PADDING bytes are readable, as jq prints it. doubles: jq 1.6, which prints every
- * number as the double it is. There is no key twice, and no number that flags JSON_RENUMBER_EXACT unless doubles. False: there is
+ * Appends a valid JSON text, behind which JSON_PADDING bytes are readable, as jq prints it. flags: what may be in it that jq writes
+ * otherwise (json_span.h). doubles: jq 1.6, which prints every number as the double it is. There is no key twice, and no number that flags JSON_RENUMBER_EXACT unless doubles. False: there is
  * a number that only jq knows to print.
  */
-bool value_add_canonical(struct text *text, const char *json, size_t length, bool doubles);
+bool value_add_canonical(struct text *text, const char *json, size_t length, unsigned flags, bool doubles);
 
 #endif

@@ -4,6 +4,8 @@
 
 #include "common/json_leaf.h"
 
+enum { PATIENCE = 64 };
+
 /* The rest of a part, behind its head. A newline comes behind s: as long as bytes are the same, there are more. */
 static __attribute__((noinline)) bool same_rest(const char *s, const char *bytes, size_t length)
 {
@@ -133,15 +135,28 @@ static inline bool is_sign(char c)
 	return (unsigned char)c < 64 ? signs >> c & 1 : (c | 0x20) == '{' || (c | 0x20) == '}';
 }
 
-/*
- * Which of the parts behind `from` it is: the first one was not. One may be the beginning of another. That which is found comes
- * before the one that was tried before it, so that what is frequent is found soon.
- */
+/* A part was the one, but not the first that was tried. What most lines have is moved to the front. */
+static inline void note_choice(struct shape_tree *tree, uint16_t *before, uint16_t *place, struct shape_part *part)
+{
+	uint16_t first = *before;
+
+	if (++part->chosen < PATIENCE)
+		return;
+	if (tree->lines - part->since < PATIENCE + PATIENCE / 2) {
+		*before = *place;
+		tree->parts[first].other = part->other;
+		part->other = first;
+	}
+	part->chosen = 0;
+	part->since = tree->lines;
+}
+
+/* Which of the parts behind `from` it is: the first one was not. One may be the beginning of another. */
 static __attribute__((noinline)) struct shape_part *choose(struct shape_tree *tree, struct shape_part *from,
                                                            const char *s)
 {
 	struct shape_part *parts = tree->parts;
-	uint16_t *place = &from->next, *before = NULL, first;
+	uint16_t *place = &from->next, *before = NULL;
 
 	for (; *place != SHAPE_NOTHING; before = place, place = &parts[*place].other) {
 		struct shape_part *part = &parts[*place];
@@ -149,12 +164,8 @@ static __attribute__((noinline)) struct shape_part *choose(struct shape_tree *tr
 
 		if (!fits(tree, part, s) || (part->special & SHAPE_LAST ? *behind != '\n' : is_sign(*behind)))
 			continue;
-		if (before) {
-			first = *before;
-			*before = *place;
-			parts[first].other = part->other;
-			part->other = first;
-		}
+		if (before)
+			note_choice(tree, before, place, part);
 		return part;
 	}
 	return NULL;
@@ -182,6 +193,7 @@ static inline __attribute__((always_inline)) ssize_t match(struct shape_tree *tr
 	struct shape_part *part = tree->parts, *from;
 	struct findings found = {0};
 
+	tree->lines++;
 	for (;;) {
 		enum json_kind kind = JSON_STRING;
 		unsigned flags = 0;

@@ -63,6 +63,8 @@ struct shape_part {
 	uint16_t other; /* what may be here instead */
 	uint16_t mark, mark_count;
 	uint8_t special;
+	uint8_t chosen; /* how often it was not the first one that was tried … */
+	uint32_t since; /* … since the tree had seen so many lines */
 };
 
 struct shape_tree {
@@ -72,6 +74,7 @@ struct shape_tree {
 	struct shape_mark marks[SHAPE_MARKS];
 	struct shape_whole wholes[SHAPE_WHOLES];
 	size_t part_count, byte_count, mark_count, whole_count;
+	uint32_t lines; /* that were looked at */
 	struct shape_open open[JSON_DEPTH + 1]; /* while a line is matched: those that are wanted */
 };
 

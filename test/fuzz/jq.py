@@ -202,6 +202,7 @@ class Programs:
             "@" + rng.choice(["csv", "tsv", "html", "uri", "sh", "base64", "json", "text"]) + " \"x\\(" + f + ")y\"", "env.HOME", "$ENV.HOME", "$ENV.nope",
             "nth(" + rng.choice(["0", "1", "-1", g]) + ")", "any(" + f + ";" + g + ")", "all(" + f + ";" + g + ")", "[.[]?|has(\"a\")?]", "# c\n" + self.path(), "tojson", "ascii", "@base32", "tostream",
             "from_entries", "[splits(\",\")]", "ltrimstr(\"a\")", "min_by(.a?)", "[getpath([\"a\"],[\"b\"])]", "(.a|=" + f + ")", "(.[0]|=" + f + ")", "fabs", "significand", "add(.[]?)",
+            "(" + self.literal() + "|" + f + ")", "(2 as $k|$k+1,(" + g + "|.+$k)?,[range($k;4)])", "[path(" + rng.choice(["1", "2|.", ".,3"]) + ")]?", "(reduce .[]? as $k (1;.+1)|.*3)",
             "[limit(3;repeat(" + g + "))]", "input_filename", "$__loc__", "ascii(65)", "[.[]?|.b?//empty]", "splits(\"a\";\"g\";1)"])
 
     def object(self, depth):

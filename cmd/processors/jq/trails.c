@@ -27,6 +27,7 @@ enum run_outcome trail_begin(struct run *run, const struct value *in, struct val
 		value_add(text, tracked);
 		*tracked = run_text_value(run);
 	}
+	tracked->known = false;
 	tracked->trail = new_trail(run, NULL, &none);
 	return RUN_DONE;
 }

@@ -2,7 +2,8 @@
 """jq.py [--seconds N] [--seed N]: random programs on random lines; what the native path of pype-jq gives is compared with libjq.
 
 Each program runs in a pype-jq of its own with PYPE_JQ_VERIFY=only, which runs every event that goes the native way through
-libjq as well and ends at the first that differs. Programs are put together by jq's grammar, and some of them are broken afterwards: one that the native path takes must
+libjq as well and ends at the first that differs. In one of thirty it is jq itself, with -S, that pype-jq -S is compared with: what
+sorts the keys there serves what libjq gives, too. Programs are put together by jq's grammar, and some of them are broken afterwards: one that the native path takes must
 compile in libjq. The last line is the number of pairs (program, line) that were compared; the exit status is 1 if any differed.
 """
 import argparse
@@ -346,6 +347,21 @@ def bounded():
         resource.setrlimit(resource.RLIMIT_AS, (1 << 30, 1 << 30))
 
 
+def sorted_differs(program, corpus, environment):
+    """Whether pype-jq -S and jq -S give something else, if both end, and as they should."""
+    outputs = []
+    for command in (["jq", "-cS"], ["pype-jq", "-S"]):
+        try:
+            done = subprocess.run(command + [program, corpus], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+                                  env=dict(environment, PYPE_JQ_VERIFY="0"), timeout=60, preexec_fn=bounded)
+        except subprocess.TimeoutExpired:
+            return False
+        if done.returncode < 0 or done.returncode == 2:
+            return False
+        outputs.append(done.stdout)
+    return outputs[0] != outputs[1]
+
+
 def main():
     options = argparse.ArgumentParser()
     options.add_argument("--seconds", type=float, default=60)
@@ -385,6 +401,8 @@ def main():
                 alone = subprocess.run(["pype-jq", program, corpus.name], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
                                        env=dict(environment, PYPE_JQ_NATIVE="0"), timeout=60, preexec_fn=bounded)
                 crashed = alone.returncode >= 0
+            if count % 30 == 0 and matched and sorted_differs(program, corpus.name, environment):
+                said += "\nwith -S they differ on line (any)"
             if "differ on line" in said or "the program does not compile" in said or crashed:
                 differences += 1
                 print("program:", program)

@@ -59,6 +59,22 @@ compare() {
     done
 }
 
+# Only versions before 1.7 have it.
+@test "jq, native: leaf_paths where libjq has it" {
+    local program
+    if ! jq -n '[leaf_paths]' >/dev/null 2>&1; then
+        run pype-jq '[leaf_paths]' </dev/null
+        [ "$status" -eq 2 ]
+        return
+    fi
+    for program in leaf_paths '[leaf_paths]' '[leaf_paths|join(".")?]' '. as $d|[leaf_paths as $p|{($p|map(tostring)|join(".")):($d|getpath($p))}]|add'; do
+        jq -c "$program" <"$FIXTURES/jq-native-lines" >want 2>/dev/null || true
+        PYPE_JQ_VERIFY=1 pype-jq --stats "$program" <"$FIXTURES/jq-native-lines" >got 2>said || true
+        grep -q 'info: [1-9][0-9]* events went the native way' said
+        cmp want got
+    done
+}
+
 @test "jq, native: random programs on random lines, both ways" {
     # The same ones each time; make fuzz has others.
     run "$PYTHON" "$ROOT/test/fuzz/jq.py" --seconds "${PYPE_FUZZ_SECONDS:-60}" --seed "${PYPE_FUZZ_SEED:-1}"

@@ -204,7 +204,13 @@ class Programs:
             "nth(" + rng.choice(["0", "1", "-1", g]) + ")", "any(" + f + ";" + g + ")", "all(" + f + ";" + g + ")", "[.[]?|has(\"a\")?]", "# c\n" + self.path(), "tojson", "ascii", "@base32", "tostream",
             "from_entries", "[splits(\",\")]", "ltrimstr(\"a\")", "min_by(.a?)", "[getpath([\"a\"],[\"b\"])]", "(.a|=" + f + ")", "(.[0]|=" + f + ")", "fabs", "significand", "add(.[]?)",
             "(" + self.literal() + "|" + f + ")", "(2 as $k|$k+1,(" + g + "|.+$k)?,[range($k;4)])", "[path(" + rng.choice(["1", "2|.", ".,3"]) + ")]?", "(reduce .[]? as $k (1;.+1)|.*3)",
-            "[limit(3;repeat(" + g + "))]", "input_filename", "$__loc__", "ascii(65)", "[.[]?|.b?//empty]", "splits(\"a\";\"g\";1)"])
+            "[tostream]", "[" + p + "|tostream]", "(tostream|select(length==" + rng.choice(["1", "2"]) + "))", "[tostream|" + f + "]",
+            "reduce (tostream|select(length==2)) as [$k,$v] (null;setpath($k;" + rng.choice(["$v", "[$v]"]) + "))", "[leaf_paths|" + f + "]", "[paths(" + f + ")|length]",
+            "IN(" + f + ";" + rng.choice(["1,2", "\"a\",null", "[1],{a:1}", "empty", "$ENV.HOME,0", g]) + ")", "[" + p + "|IN(" + p + ";1,\"b\")]",
+            "nth(" + rng.choice(["0", "1", "2", "-1", "0.5", g]) + ";" + f + ")", "[.[]?|nth(1;" + g + ",.,2)?]", "[limit(20;combinations)]?",
+            "([[1,2],[.[]?|scalars]]|[limit(20;combinations)])", "([" + g + "]|[limit(9;combinations(" + rng.choice(["0", "1", "2", "1,2", g]) + "))])", "INDEX(" + f + ")",
+            "INDEX(" + p + ";" + g + ")", "([.[]?|objects]|INDEX(.a,.n))", "def f(g): g|INDEX(.[]?;" + g + "); f(" + p + ")", "(numbers|-.)", "[.[]?|numbers|-.,1-(-.)]",
+            "sort_by(-(.a|numbers))?", "[limit(3;repeat(" + g + "))]", "input_filename", "$__loc__", "ascii(65)", "[.[]?|.b?//empty]", "splits(\"a\";\"g\";1)"])
 
     def object(self, depth):
         rng = self.rng
@@ -295,6 +301,8 @@ class Programs:
             condition = self.pipe(depth - 1)
             return "if " + condition + " then " + self.pipe(depth - 1) + \
                 rng.choice(["", " elif " + self.path() + " then " + self.literal()]) + " else " + self.pipe(depth - 1) + " end"
+        if pick > 0.95:
+            return rng.choice(["-", "-", "- "]) + rng.choice([self.term(depth), "(" + self.term(depth) + "|numbers)", ".n", ".price", "(.n?|numbers)"])
         return self.term(depth)
 
     def operators(self, depth):

@@ -391,6 +391,14 @@ jv jq_util_input_get_current_filename(jq_state *state)
 	return name ? libjq->library.jv_string(name) : libjq->library.jv_null();
 }
 
+bool libjq_before_1_7(void)
+{
+	struct library jq;
+
+	library_load(&jq);
+	return !jq.jq_set_stderr_cb;
+}
+
 bool libjq_prints_doubles(void)
 {
 	struct library jq;

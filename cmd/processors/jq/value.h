@@ -33,7 +33,7 @@ struct value {
 	size_t length;
 	union {
 		double number; /* if at is NULL, or known */
-		const struct trail *trail; /* else: the way to it, while paths are followed (trails.h); NULL: there is none */
+		const struct trail *trail; /* else: the way to it (trails.h), or NULL */
 	};
 };
 

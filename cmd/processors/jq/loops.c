@@ -373,9 +373,11 @@ enum run_outcome one_walk(struct run *run, const struct node *node, const struct
 	struct value value;
 	enum run_outcome outcome = run_ready(run, in, &value);
 
+	if (outcome != RUN_DONE)
+		return outcome;
 	value_leave(&value);
+	outcome = walk(run, node, &value, environment, result, 0);
 	if (outcome == RUN_DONE)
-		outcome = walk(run, node, &value, environment, result, 0);
-	value_leave(result);
+		value_leave(result);
 	return outcome;
 }

@@ -402,6 +402,7 @@ enum run_outcome one_delete(struct run *run, const struct node *node, const stru
 		outcome = trail_collect(run, node->a, &value, environment, &paths);
 	if (outcome == RUN_DONE)
 		outcome = function_delpaths(run, &value, &paths, result);
-	value_leave(result);
+	if (outcome == RUN_DONE)
+		value_leave(result);
 	return outcome;
 }

@@ -12,6 +12,7 @@ static const struct {
 	{"combinations", 1,
          "combinations(n): def all: if length == 0 then [] else .[0][] as $x | (.[1:] | all) as $y | [$x] + $y end;"
          " . as $dot | [n as $count | range($count) | $dot] | all;"},
+	{"repeat", 1, "repeat(f): def again: f, again; again;"},
 	{"INDEX", 1, "INDEX(f): reduce .[] as $row ({}; .[$row | f | tostring] = $row);"},
 	{"INDEX", 2, "INDEX(stream; f): reduce stream as $row ({}; .[$row | f | tostring] = $row);"},
 };

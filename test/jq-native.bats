@@ -10,17 +10,17 @@ prepare() {
     export LSAN_OPTIONS=suppressions=$FIXTURES/jq.lsan:print_suppressions=0
 }
 
-# compare PART PARTS: every PARTSth program on all lines, in jq and in pype-jq. What jq cannot do with a line it says, and goes on.
+# compare PART PARTS [OPTION]: every PARTSth program on all lines, in jq and in pype-jq. What jq cannot do with a line it says, and goes on.
 compare() {
-    local program n=0 differ=0
+    local program n=0 differ=0 option=${3:--c}
     while IFS= read -r program; do
         [ $((n++ % $2)) -eq "$1" ] || continue
-        jq -c "$program" <"$FIXTURES/jq-native-lines" >want 2>/dev/null || true
-        PYPE_JQ_VERIFY=1 pype-jq --stats "$program" <"$FIXTURES/jq-native-lines" >got 2>said || true
+        jq -c "$option" "$program" <"$FIXTURES/jq-native-lines" >want 2>/dev/null || true
+        PYPE_JQ_VERIFY=1 pype-jq --stats "$option" "$program" <"$FIXTURES/jq-native-lines" >got 2>said || true
         grep -q 'events went the native way' said || { echo "not native: $program"; differ=$((differ + 1)); }
         if ! cmp -s want got || grep -q differ said; then
             differ=$((differ + 1))
-            echo "pype-jq '$program'"
+            echo "pype-jq $option '$program'"
             diff want got || true
             grep differ said || true
         fi
@@ -42,6 +42,37 @@ compare() {
 
 @test "jq, native: every program on every line as jq, part 4" {
     compare 3 4
+}
+
+@test "jq, native: with sorted keys as jq" {
+    compare 1 5 -S
+}
+
+@test "jq, native: -S with -r, -j and -a, and in what libjq does" {
+    local options
+    for options in -Sr -Sj -Sa; do
+        jq -c $options '.,tojson' <"$FIXTURES/jq-native-lines" >want
+        pype-jq $options '.,tojson' <"$FIXTURES/jq-native-lines" >got
+        cmp want got
+        PYPE_JQ_NATIVE=0 pype-jq $options '.,tojson' <"$FIXTURES/jq-native-lines" >got
+        cmp want got
+    done
+}
+
+# Only versions before 1.7 have it.
+@test "jq, native: leaf_paths where libjq has it" {
+    local program
+    if ! jq -n '[leaf_paths]' >/dev/null 2>&1; then
+        run pype-jq '[leaf_paths]' </dev/null
+        [ "$status" -eq 2 ]
+        return
+    fi
+    for program in leaf_paths '[leaf_paths]' '[leaf_paths|join(".")?]' '. as $d|[leaf_paths as $p|{($p|map(tostring)|join(".")):($d|getpath($p))}]|add'; do
+        jq -c "$program" <"$FIXTURES/jq-native-lines" >want 2>/dev/null || true
+        PYPE_JQ_VERIFY=1 pype-jq --stats "$program" <"$FIXTURES/jq-native-lines" >got 2>said || true
+        grep -q 'info: [1-9][0-9]* events went the native way' said
+        cmp want got
+    done
 }
 
 @test "jq, native: random programs on random lines, both ways" {

@@ -1,4 +1,4 @@
-"""W1 to W6, what pype is for, and programs that only libjq can run: us against jq, gojq, Miller and a plain program in Python.
+"""W1 to W7, what pype is for, and programs that only libjq can run: us against jq, gojq, Miller and a plain program in Python.
 
 Before a row is measured, what we and jq write for the first lines is compared. Each row is a fact for the table at the end.
 """
@@ -127,12 +127,15 @@ WORKLOADS = (
                           "Miller": [chain(miller(*FILTER), miller(*CUT), miller("cat", to="--ocsv")),
                                      miller(*FILTER, "then", *CUT, to="--ocsv")],
                           "Python": [chain(PYTHON_SELECT, PYTHON_PICK, PYTHON_CSV)]}, {"jq": 50}, ("small", "mixed"), same_rows),
+    Workload("W7 sort keys", {"pype": [["pype-jq", "-S", "."]], "jq": [["jq", "-cS", "."]], "gojq": [["gojq", "-c", "."]]},
+             {"jq": 15}, ("small", "quotes", "mixed"), same_bytes),
     # Programs that are left to libjq, whatever the line: there we are as fast as it is, but for reading and writing.
-    Workload("fallback label", {"pype": [["pype-jq", "label $out | {time, price}, break $out"]],
-                                **jq_all("-c", "label $out | {time, price}, break $out")},
-             {"jq": 1.2}, ("small", "mixed"), same_bytes, True),
-    Workload("fallback sort keys", {"pype": [["pype-jq", "-S", "."]], "jq": [["jq", "-cS", "."]]},
-             {"jq": 1.2}, ("quotes", "mixed"), same_bytes, True),
+    Workload("fallback line number", {"pype": [["pype-jq", "{time, price, n: input_line_number}"]],
+                                      "jq": [["jq", "-c", "{time, price, n: input_line_number}"]]},
+             {"jq": 1.2}, ("small", "quotes", "mixed"), same_bytes, True),
+    Workload("fallback whole event", {"pype": [["pype-jq", ". + {n: input_line_number}"]],
+                                      "jq": [["jq", "-c", ". + {n: input_line_number}"]]},
+             {"jq": 1.2}, ("small", "quotes", "mixed"), same_bytes, True),
 )
 
 

@@ -2,7 +2,8 @@
 """jq.py [--seconds N] [--seed N]: random programs on random lines; what the native path of pype-jq gives is compared with libjq.
 
 Each program runs in a pype-jq of its own with PYPE_JQ_VERIFY=only, which runs every event that goes the native way through
-libjq as well and ends at the first that differs. Programs are put together by jq's grammar, and some of them are broken afterwards: one that the native path takes must
+libjq as well and ends at the first that differs. In one of thirty it is jq itself, with -S, that pype-jq -S is compared with: what
+sorts the keys there serves what libjq gives, too. Programs are put together by jq's grammar, and some of them are broken afterwards: one that the native path takes must
 compile in libjq. The last line is the number of pairs (program, line) that were compared; the exit status is 1 if any differed.
 """
 import argparse
@@ -202,7 +203,14 @@ class Programs:
             "@" + rng.choice(["csv", "tsv", "html", "uri", "sh", "base64", "json", "text"]) + " \"x\\(" + f + ")y\"", "env.HOME", "$ENV.HOME", "$ENV.nope",
             "nth(" + rng.choice(["0", "1", "-1", g]) + ")", "any(" + f + ";" + g + ")", "all(" + f + ";" + g + ")", "[.[]?|has(\"a\")?]", "# c\n" + self.path(), "tojson", "ascii", "@base32", "tostream",
             "from_entries", "[splits(\",\")]", "ltrimstr(\"a\")", "min_by(.a?)", "[getpath([\"a\"],[\"b\"])]", "(.a|=" + f + ")", "(.[0]|=" + f + ")", "fabs", "significand", "add(.[]?)",
-            "[limit(3;repeat(" + g + "))]", "input_filename", "$__loc__", "ascii(65)", "[.[]?|.b?//empty]", "splits(\"a\";\"g\";1)"])
+            "(" + self.literal() + "|" + f + ")", "(2 as $k|$k+1,(" + g + "|.+$k)?,[range($k;4)])", "[path(" + rng.choice(["1", "2|.", ".,3"]) + ")]?", "(reduce .[]? as $k (1;.+1)|.*3)",
+            "[tostream]", "[" + p + "|tostream]", "(tostream|select(length==" + rng.choice(["1", "2"]) + "))", "[tostream|" + f + "]",
+            "reduce (tostream|select(length==2)) as [$k,$v] (null;setpath($k;" + rng.choice(["$v", "[$v]"]) + "))", "[leaf_paths|" + f + "]", "[paths(" + f + ")|length]",
+            "IN(" + f + ";" + rng.choice(["1,2", "\"a\",null", "[1],{a:1}", "empty", "$ENV.HOME,0", g]) + ")", "[" + p + "|IN(" + p + ";1,\"b\")]",
+            "nth(" + rng.choice(["0", "1", "2", "-1", "0.5", g]) + ";" + f + ")", "[.[]?|nth(1;" + g + ",.,2)?]", "[limit(20;combinations)]?",
+            "([[1,2],[.[]?|scalars]]|[limit(20;combinations)])", "([" + g + "]|[limit(9;combinations(" + rng.choice(["0", "1", "2", "1,2", g]) + "))])", "INDEX(" + f + ")",
+            "INDEX(" + p + ";" + g + ")", "([.[]?|objects]|INDEX(.a,.n))", "def f(g): g|INDEX(.[]?;" + g + "); f(" + p + ")", "(numbers|-.)", "[.[]?|numbers|-.,1-(-.)]",
+            "sort_by(-(.a|numbers))?", "[limit(3;repeat(" + g + "))]", "input_filename", "$__loc__", "ascii(65)", "[.[]?|.b?//empty]", "splits(\"a\";\"g\";1)"])
 
     def object(self, depth):
         rng = self.rng
@@ -293,6 +301,8 @@ class Programs:
             condition = self.pipe(depth - 1)
             return "if " + condition + " then " + self.pipe(depth - 1) + \
                 rng.choice(["", " elif " + self.path() + " then " + self.literal()]) + " else " + self.pipe(depth - 1) + " end"
+        if pick > 0.95:
+            return rng.choice(["-", "-", "- "]) + rng.choice([self.term(depth), "(" + self.term(depth) + "|numbers)", ".n", ".price", "(.n?|numbers)"])
         return self.term(depth)
 
     def operators(self, depth):
@@ -345,6 +355,21 @@ def bounded():
         resource.setrlimit(resource.RLIMIT_AS, (1 << 30, 1 << 30))
 
 
+def sorted_differs(program, corpus, environment):
+    """Whether pype-jq -S and jq -S give something else, if both end, and as they should."""
+    outputs = []
+    for command in (["jq", "-cS"], ["pype-jq", "-S"]):
+        try:
+            done = subprocess.run(command + [program, corpus], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+                                  env=dict(environment, PYPE_JQ_VERIFY="0"), timeout=60, preexec_fn=bounded)
+        except subprocess.TimeoutExpired:
+            return False
+        if done.returncode < 0 or done.returncode == 2:
+            return False
+        outputs.append(done.stdout)
+    return outputs[0] != outputs[1]
+
+
 def main():
     options = argparse.ArgumentParser()
     options.add_argument("--seconds", type=float, default=60)
@@ -384,6 +409,8 @@ def main():
                 alone = subprocess.run(["pype-jq", program, corpus.name], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
                                        env=dict(environment, PYPE_JQ_NATIVE="0"), timeout=60, preexec_fn=bounded)
                 crashed = alone.returncode >= 0
+            if count % 30 == 0 and matched and sorted_differs(program, corpus.name, environment):
+                said += "\nwith -S they differ on line (any)"
             if "differ on line" in said or "the program does not compile" in said or crashed:
                 differences += 1
                 print("program:", program)

@@ -62,7 +62,8 @@ static enum run_outcome become(struct run *run, const struct assignment *assignm
 	}
 	if (outcome == RUN_DONE)
 		outcome = run_ready(run, result, result);
-	value_leave(result);
+	if (outcome == RUN_DONE)
+		value_leave(result);
 	return outcome;
 }
 
@@ -244,7 +245,8 @@ static enum run_outcome assign(struct run *run, const struct assignment *assignm
 		outcome = assign_each(run, assignment, in, result);
 	if (outcome == RUN_DONE && place == PLACE_GONE)
 		outcome = run_fallback(run, "an update without a value");
-	value_leave(result);
+	if (outcome == RUN_DONE)
+		value_leave(result);
 	return outcome;
 }
 

@@ -189,6 +189,10 @@ struct engine *engine_open(const struct engine_program *program, const struct en
 	engine->verify = engine->only || is_set("PYPE_JQ_VERIFY", "1");
 	if (may_be_native(engine))
 		engine->is_native = native_init(&engine->native, program, libjq_prints_doubles, &engine->whole);
+	if (engine->is_native && engine->native.tree.before_1_7 && !libjq_before_1_7()) {
+		engine->is_native = false;
+		engine->whole = "a function";
+	}
 	if (engine->is_native && !option_checking())
 		return engine;
 	engine->libjq = libjq_open(program, engine->is_native ? &engine->relay : host);

@@ -275,7 +275,8 @@ static enum run_outcome single_function(struct run *run, const struct node *node
 	outcome = !node->a   ? node->function(run, &value, result)
 	          : !node->b ? node->function2(run, &value, &arguments[0], result)
 	                     : node->function3(run, &value, &arguments[0], &arguments[1], result);
-	value_leave(result);
+	if (outcome == RUN_DONE)
+		value_leave(result);
 	return outcome;
 }
 
@@ -452,7 +453,7 @@ enum run_outcome run_node(struct run *run, const struct node *node, const struct
 
 	/* Down to what gives its values to the sink: the conditions and the steps before it mostly are single. */
 	while (node->operation != OP_IDENTITY) {
-		bool truth;
+		bool truth = false;
 
 		if (node->single && !binds_names(node->operation)) {
 			outcome = run_single(run, node, in, environment, &values[i]);

@@ -117,6 +117,11 @@ struct node *syntax_select(struct parser *parser, struct node *condition)
 	return node;
 }
 
+struct node *syntax_negation(struct parser *parser, struct node *term)
+{
+	return pipe_of(parser, term, of_value(parser, function_negate));
+}
+
 static bool leaves(const struct node *node)
 {
 	bool found = node && node->operation == OP_OTHER && node->many == many_break;

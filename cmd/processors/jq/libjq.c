@@ -16,6 +16,7 @@
 #include "cmd/processors/jq/convert.h"
 #include "cmd/processors/jq/library.h"
 #include "cmd/processors/jq/libjq_inputs.h"
+#include "cmd/processors/jq/sorter.h"
 #include "common/json.h"
 #include "common/memory.h"
 #include "common/message.h"
@@ -31,6 +32,7 @@ struct libjq {
 	jv_parser *plain; /* of all lines that are one object or array */
 	bool doubles; /* this libjq's numbers are doubles */
 	struct text text; /* of a result */
+	struct sorter sorter;
 	bool running; /* within jq_next */
 	bool begun; /* with null_input: its one run */
 	bool slurped; /* with slurp: the array has been given out */
@@ -260,7 +262,9 @@ static void give(struct libjq *libjq, jv result)
 	bool truth = kind != JV_KIND_FALSE && kind != JV_KIND_NULL, raw = program->raw_output && kind == JV_KIND_STRING;
 
 	text_clear(&libjq->text);
-	if (!raw && !program->ascii && !program->sort_keys && convert_out(jq, &libjq->text, result, libjq->doubles)) {
+	if (!raw && !program->ascii && convert_out(jq, &libjq->text, result, libjq->doubles)) {
+		if (program->sort_keys)
+			sorter_sort(&libjq->sorter, &libjq->text);
 		host->result(host->context, libjq->text.data, libjq->text.length, truth);
 		jq->jv_free(result);
 		return;
@@ -351,6 +355,7 @@ void libjq_free(struct libjq *libjq)
 	jq->jv_parser_free(libjq->plain);
 	jq->jq_teardown(&libjq->state);
 	text_free(&libjq->text);
+	sorter_free(&libjq->sorter);
 	free(libjq);
 }
 
@@ -384,6 +389,14 @@ jv jq_util_input_get_current_filename(jq_state *state)
 	const char *name = libjq->host->name(libjq->host->context);
 
 	return name ? libjq->library.jv_string(name) : libjq->library.jv_null();
+}
+
+bool libjq_before_1_7(void)
+{
+	struct library jq;
+
+	library_load(&jq);
+	return !jq.jq_set_stderr_cb;
 }
 
 bool libjq_prints_doubles(void)

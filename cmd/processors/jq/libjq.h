@@ -17,4 +17,7 @@ void libjq_free(struct libjq *libjq);
 /* Whether this libjq prints numbers as the doubles they are (1.6), not as they were written. */
 bool libjq_prints_doubles(void);
 
+/* Whether it is of a version before 1.7. */
+bool libjq_before_1_7(void);
+
 #endif

@@ -1,5 +1,7 @@
 #include "cmd/processors/jq/loops.h"
 
+#include <math.h>
+
 #include "cmd/processors/jq/evaluate.h"
 
 /* ---- errors ---- */
@@ -235,6 +237,72 @@ enum run_outcome one_in(struct run *run, const struct node *node, const struct v
 	return outcome == RUN_STOP && stage.found ? RUN_DONE : outcome;
 }
 
+/* Each of the values is looked at in jq 1.6, and not in later versions: an error is for libjq. */
+static enum run_outcome look_in(struct run *run, struct sink *sink, const struct value *value)
+{
+	struct stage_sink *stage = (struct stage_sink *)sink;
+	struct value ready;
+	struct stage_sink inner = {.sink = {stop_at_equal}, .in = &ready};
+	enum run_outcome outcome = run_ready(run, value, &ready);
+
+	if (outcome == RUN_DONE)
+		outcome = run_node(run, stage->node->b, &ready, stage->environment, &inner.sink);
+	stage->found |= inner.found;
+	return outcome == RUN_STOP && inner.found ? RUN_DONE : outcome;
+}
+
+enum run_outcome one_in_of(struct run *run, const struct node *node, const struct value *in,
+                           const struct environment *environment, struct value *result)
+{
+	struct stage_sink stage = {.sink = {look_in}, .node = node, .environment = environment};
+	enum run_outcome outcome = run_node(run, node->a, in, environment, &stage.sink);
+
+	*result = value_bool(stage.found);
+	return outcome == RUN_ERROR ? RUN_FALLBACK : outcome;
+}
+
+struct nth_sink {
+	struct sink sink;
+	double left;
+	struct value value;
+	bool found;
+};
+
+static enum run_outcome count_to(struct run *run, struct sink *sink, const struct value *value)
+{
+	struct nth_sink *nth = (struct nth_sink *)sink;
+
+	(void)run;
+	if (nth->left-- > 0)
+		return RUN_DONE;
+	nth->value = *value;
+	nth->found = true;
+	return RUN_STOP;
+}
+
+/* Where there are not so many values, the versions differ. */
+enum run_outcome one_nth(struct run *run, const struct node *node, const struct value *in,
+                         const struct environment *environment, struct value *result)
+{
+	struct nth_sink nth = {.sink = {count_to}};
+	struct value count;
+	enum run_outcome outcome = run_single(run, node->a, in, environment, &count);
+
+	if (outcome == RUN_DONE)
+		outcome = run_ready(run, &count, &count);
+	if (outcome != RUN_DONE)
+		return outcome;
+	nth.left = count.kind == JSON_NUMBER ? value_double(&count) : -1;
+	if (!(nth.left >= 0) || nth.left != floor(nth.left))
+		return run_fallback(run, "an index");
+	outcome = run_node(run, node->b, in, environment, &nth.sink);
+	if (outcome == RUN_DONE)
+		return run_fallback(run, "no value");
+	*result = nth.value;
+	value_leave(result);
+	return outcome == RUN_STOP && nth.found ? RUN_DONE : outcome;
+}
+
 /* jq 1.6 looks at one value more than it needs: what goes wrong with that one is for libjq. */
 static enum run_outcome take_truth(struct run *run, struct sink *sink, const struct value *value)
 {
@@ -305,9 +373,11 @@ enum run_outcome one_walk(struct run *run, const struct node *node, const struct
 	struct value value;
 	enum run_outcome outcome = run_ready(run, in, &value);
 
+	if (outcome != RUN_DONE)
+		return outcome;
 	value_leave(&value);
+	outcome = walk(run, node, &value, environment, result, 0);
 	if (outcome == RUN_DONE)
-		outcome = walk(run, node, &value, environment, result, 0);
-	value_leave(result);
+		value_leave(result);
 	return outcome;
 }

@@ -15,6 +15,8 @@ node_function many_while, many_until; /* a; b */
 node_function1 one_last; /* last(a) */
 node_function1 one_isempty; /* isempty(a) */
 node_function1 one_in; /* IN(a) */
+node_function1 one_in_of; /* IN(a; b), b being the same whatever its input is */
+node_function1 one_nth; /* nth(a; b), a being single */
 node_function1 one_walk; /* walk(a), a being single */
 node_function1 one_any; /* any(a; b) and all (letter): b single; a generates */
 

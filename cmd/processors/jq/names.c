@@ -3,6 +3,7 @@
  */
 #include "cmd/processors/jq/loops.h"
 #include "cmd/processors/jq/parser.h"
+#include "cmd/processors/jq/written.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -12,6 +13,8 @@
 #include "common/json_text.h"
 #include "common/memory.h"
 #include "common/utf8.h"
+
+enum { WRITTEN_MOST = 16 };
 
 /* ---- names ---- */
 
@@ -101,35 +104,6 @@ struct node *syntax_variable(struct parser *parser)
 		return syntax_environment(parser);
 	}
 	node = syntax_node(parser, OP_VARIABLE, NULL, NULL);
-	node->hops = hops;
-	return node;
-}
-
-/* "name" or "name(a; b)". */
-struct node *syntax_call(struct parser *parser, const char *name, size_t length)
-{
-	struct node *arguments[SYNTAX_LIST], *node;
-	const struct scope *scope;
-	size_t count = 0, hops;
-
-	parser->p += length;
-	if (parser->p[0] == ':' && parser->p[1] == ':')
-		return syntax_refuse(parser, "a module");
-	if (syntax_take(parser, '(')) {
-		do {
-			if (count == 8)
-				return syntax_refuse(parser, "a long list");
-			arguments[count] = syntax_pipe(parser);
-			if (!arguments[count++])
-				return NULL;
-		} while (syntax_take(parser, ';'));
-		if (!syntax_expect(parser, ')'))
-			return NULL;
-	}
-	scope = syntax_find(parser, name, length, false, count, &hops);
-	if (!scope)
-		return syntax_function(parser, name, length, arguments, count);
-	node = syntax_list(parser, syntax_node(parser, OP_CALL, NULL, NULL), arguments, count);
 	node->hops = hops;
 	return node;
 }
@@ -357,33 +331,99 @@ static size_t count_parameters(const char *p)
 	return count;
 }
 
-/* Behind "def": the definition, and all that follows it. */
-struct node *syntax_definition(struct parser *parser)
+/* Behind "def", up to its ';', with the name bound; NULL if it is refused. What is around it is what the scope was. */
+static struct node *parse_definition(struct parser *parser, struct scope **name)
 {
-	const struct scope *outer = parser->scope;
 	struct node *define = syntax_node(parser, OP_DEFINE, NULL, NULL);
-	struct scope *name;
 	size_t length;
 
 	syntax_space(parser);
 	length = syntax_word(parser->p);
 	if (length == 0 || syntax_keyword(parser->p, length))
 		return syntax_refuse(parser, "syntax");
-	name = bind(parser, parser->p, length, false);
+	*name = bind(parser, parser->p, length, false);
 	parser->p += length;
-	name->arity = count_parameters(parser->p);
-	name->define = define;
+	(*name)->arity = count_parameters(parser->p);
+	(*name)->define = define;
 	if (!parse_parameters(parser, define) || !syntax_expect(parser, ':'))
 		return NULL;
 	define->a = syntax_pipe(parser);
-	parser->scope = name;
-	if (define->a && syntax_expect(parser, ';'))
+	parser->scope = *name;
+	return define->a && syntax_expect(parser, ';') ? define : NULL;
+}
+
+/* Behind "def": the definition, and all that follows it. */
+struct node *syntax_definition(struct parser *parser)
+{
+	const struct scope *outer = parser->scope;
+	struct scope *name;
+	struct node *define = parse_definition(parser, &name);
+
+	if (define)
 		define->b = syntax_pipe(parser);
 	parser->scope = outer;
-	if (!define->b)
+	if (!define || !define->b)
 		return NULL;
 	define->single = syntax_single(define);
 	return define;
+}
+
+/* The call of a function that is written in jq, as if its definition stood before the call. It sees no name of the program's. */
+static struct node *call_written(struct parser *parser, const char *definition, const char *call, size_t length)
+{
+	const struct scope *outer = parser->scope;
+	struct scope *name;
+	struct node *define;
+
+	/* Arguments are read once more for each call around them. */
+	if (++parser->written > WRITTEN_MOST)
+		return syntax_refuse(parser, "a long list");
+	parser->scope = NULL;
+	parser->p = definition;
+	define = parse_definition(parser, &name);
+	if (define) {
+		name->up = outer;
+		parser->p = call;
+		define->b = syntax_call(parser, call, length);
+	}
+	parser->scope = outer;
+	if (!define || !define->b)
+		return NULL;
+	define->single = syntax_single(define);
+	return define;
+}
+
+/* "name" or "name(a; b)". */
+struct node *syntax_call(struct parser *parser, const char *name, size_t length)
+{
+	struct node *arguments[SYNTAX_LIST], *node;
+	const struct scope *scope;
+	const char *written;
+	size_t count = 0, hops;
+
+	parser->p += length;
+	if (parser->p[0] == ':' && parser->p[1] == ':')
+		return syntax_refuse(parser, "a module");
+	if (syntax_take(parser, '(')) {
+		do {
+			if (count == 8)
+				return syntax_refuse(parser, "a long list");
+			arguments[count] = syntax_pipe(parser);
+			if (!arguments[count++])
+				return NULL;
+		} while (syntax_take(parser, ';'));
+		if (!syntax_expect(parser, ')'))
+			return NULL;
+	}
+	scope = syntax_find(parser, name, length, false, count, &hops);
+	written = scope ? NULL : written_function(name, length, count);
+	if (written)
+		return call_written(parser, written, name, length);
+	if (!scope)
+		return syntax_function(parser, name, length, arguments, count);
+	node = syntax_list(parser, syntax_node(parser, OP_CALL, NULL, NULL), arguments, count);
+	node->hops = hops;
+	return node;
 }
 
 /* "$name" of a label. */

@@ -12,8 +12,9 @@ bool native_init(struct native *native, const struct engine_program *program, bo
 {
 	size_t at;
 
-	*native = (struct native){.raw = program->raw_output, .run = {.prints_doubles = prints_doubles}};
-	if (program->null_input || program->raw_input || program->slurp || program->ascii || program->sort_keys) {
+	*native = (struct native){
+		.raw = program->raw_output, .sorted = program->sort_keys, .run = {.prints_doubles = prints_doubles}};
+	if (program->null_input || program->raw_input || program->slurp || program->ascii) {
 		*reason = "an option";
 		return false;
 	}
@@ -38,6 +39,7 @@ void native_clear(struct native *native)
 	text_free(&native->run.root_text);
 	free(native->run.spans);
 	free(native->run.prefixes);
+	sorter_free(&native->sorter);
 	text_free(&native->text);
 	free(native->results);
 }
@@ -77,16 +79,19 @@ static enum run_outcome take_result(struct run *run, struct sink *sink, const st
 const char *native_result(struct native *native, size_t result, size_t *length)
 {
 	const struct value *value = &native->results[result];
+	bool sort = native->sorted && (value->kind == JSON_ARRAY || value->kind == JSON_OBJECT);
 
-	if (value->at && !(native->raw && value->kind == JSON_STRING)) {
+	if (value->at && !sort && !(native->raw && value->kind == JSON_STRING)) {
 		*length = value->length;
 		return value->at;
 	}
 	text_clear(&native->text);
-	if (value->at)
-		json_add_unescaped(&native->text, value->at, value->length);
-	else
+	if (sort || !value->at)
 		value_add(&native->text, value);
+	else
+		json_add_unescaped(&native->text, value->at, value->length);
+	if (sort)
+		sorter_sort(&native->sorter, &native->text);
 	*length = native->text.length;
 	return native->text.data;
 }

@@ -8,6 +8,7 @@
 
 #include "cmd/processors/jq/engine.h"
 #include "cmd/processors/jq/run.h"
+#include "cmd/processors/jq/sorter.h"
 #include "common/json_shape.h"
 
 struct native {
@@ -16,10 +17,12 @@ struct native {
 	struct json_shapes shapes;
 	const char *scanned; /* the line that native_ahead has found */
 	bool raw; /* strings are given as their bytes */
+	bool sorted; /* objects are given with their members sorted */
 
 	struct value *results; /* of the last line; they lie in it, or in run's memory */
 	size_t count, capacity;
 	struct text text; /* of a result that is a number, or is not written as it stands */
+	struct sorter sorter;
 };
 
 /*

@@ -160,6 +160,7 @@ void run_add_member(struct text *text, const struct value *key, const struct val
 	size_t at, end;
 
 	text_add_char(text, '}');
+	text_reserve(text, JSON_PADDING);
 	for (p = text->data + 1; value_next_member(&p, &name, &old);) {
 		if (name.length != key->length || memcmp(name.at, key->at, key->length) != 0)
 			continue;

@@ -25,6 +25,7 @@ struct parser {
 	const struct scope *scope;
 	const char *reason;
 	size_t depth;
+	size_t written; /* calls of functions that are written in jq */
 	/* There is a `try` or '?'; there is a function of the program where syntax_broken looks: not both in one program. */
 	bool tries, breaks;
 };
@@ -46,6 +47,8 @@ struct node *syntax_other(struct parser *parser, node_function *many, node_funct
 struct node *syntax_assign(struct parser *parser, char letter, struct node *path, struct node *value);
 struct node *syntax_delete(struct parser *parser, struct node *path);
 struct node *syntax_try(struct parser *parser, struct node *body, struct node *handler);
+/* -term */
+struct node *syntax_negation(struct parser *parser, struct node *term);
 struct node *syntax_select(struct parser *parser, struct node *condition);
 /*
  * The argument is in a loop that jq 1.6 ends with an error: refuses a `try` within it. Of functions it is not known what is in

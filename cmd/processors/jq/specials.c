@@ -34,6 +34,9 @@ static const struct special {
 	{"last", 1, NULL, one_last, 0, true, 0, false, 0},
 	{"isempty", 1, NULL, one_isempty, 0, true, 0, false, A},
 	{"IN", 1, NULL, one_in, 0, true, 0, false, A},
+	{"IN", 2, NULL, one_in_of, 0, true, 0, false, A | B},
+	{"nth", 2, NULL, one_nth, A, true, 0, false, B},
+	{"tostream", 0, many_tostream, NULL, 0, false, 0, false, 0},
 	{"walk", 1, NULL, one_walk, A, false, 0, false, 0},
 	{"test", 1, NULL, one_test, A, true, 'a', true, 0},
 	{"test", 2, NULL, one_test, A | B, true, 0, true, 0},
@@ -82,6 +85,30 @@ void syntax_broken(struct parser *parser, const struct node *argument)
 		syntax_broken(parser, argument->list[i]);
 }
 
+/* It gives the same whatever its input is. */
+static bool constant(const struct node *node)
+{
+	switch (node->operation) {
+	case OP_LITERAL:
+	case OP_VARIABLE:
+	case OP_EMPTY:
+		return true;
+	case OP_COMMA:
+	case OP_INDEX:
+		return constant(node->a) && constant(node->b);
+	case OP_ITERATE:
+	case OP_ARRAY:
+		return constant(node->a);
+	case OP_OBJECT:
+		for (size_t i = 0; i < node->count; i++)
+			if (!constant(node->list[i]))
+				return false;
+		return true;
+	default:
+		return false;
+	}
+}
+
 static struct node *special(struct parser *parser, const struct special *special, struct node **arguments)
 {
 	struct node *node, *given[3] = {0};
@@ -95,6 +122,9 @@ static struct node *special(struct parser *parser, const struct special *special
 		if (special->broken & 1U << i)
 			syntax_broken(parser, arguments[i]);
 	}
+	/* jq 1.6 gives it each value of the first argument, later versions what IN itself is given. */
+	if (special->one == one_in_of && !constant(arguments[1]))
+		return syntax_refuse(parser, "an argument that looks at its input");
 	if (special->many == many_path)
 		single = arguments[0]->single;
 	node = syntax_other(parser, special->many, special->one, given[0], given[1], single);
@@ -204,6 +234,10 @@ static struct node *of_paths(struct parser *parser, const char *name, size_t len
 
 	if (count == 0 && named(name, length, "paths"))
 		return paths(parser, NULL);
+	if (count == 0 && named(name, length, "leaf_paths")) {
+		parser->tree->before_1_7 = true;
+		return paths(parser, syntax_select(parser, syntax_function(parser, "scalars", 7, NULL, 0)));
+	}
 	if (count == 1 && named(name, length, "paths"))
 		return paths(parser, syntax_select(parser, arguments[0]));
 	if (count == 1 && named(name, length, "map_values"))

@@ -228,6 +228,24 @@ static struct node *parse_negative(struct parser *parser)
 	return syntax_constant(parser, start, node->literal.length + 1);
 }
 
+/* "-term". What binds closer than the sign in one version or the other is not taken: -a * b, -a as $b, (-a)?. */
+static struct node *parse_negation(struct parser *parser)
+{
+	struct node *term;
+	const char *p;
+
+	parser->p++;
+	term = syntax_term(parser);
+	if (!term)
+		return NULL;
+	syntax_space(parser);
+	p = parser->p;
+	if (*p == '*' || *p == '%' || *p == '?' || (*p == '/' && p[1] != '/') ||
+	    syntax_word_is(p, syntax_word(p), "as"))
+		return syntax_refuse(parser, "a sign");
+	return syntax_negation(parser, term);
+}
+
 /* "term?" */
 static struct node *take_question(struct parser *parser, struct node *term)
 {
@@ -270,6 +288,8 @@ static struct node *parse_operand(struct parser *parser)
 		node = parse_try(parser);
 	else if (*parser->p == '-' && syntax_digit(parser->p[1]))
 		return parse_negative(parser);
+	else if (*parser->p == '-')
+		return parse_negation(parser);
 	else
 		node = NULL;
 	if (node || parser->reason) {

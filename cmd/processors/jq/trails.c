@@ -27,6 +27,7 @@ enum run_outcome trail_begin(struct run *run, const struct value *in, struct val
 		value_add(text, tracked);
 		*tracked = run_text_value(run);
 	}
+	tracked->known = false;
 	tracked->trail = new_trail(run, NULL, &none);
 	return RUN_DONE;
 }
@@ -401,6 +402,7 @@ enum run_outcome one_delete(struct run *run, const struct node *node, const stru
 		outcome = trail_collect(run, node->a, &value, environment, &paths);
 	if (outcome == RUN_DONE)
 		outcome = function_delpaths(run, &value, &paths, result);
-	value_leave(result);
+	if (outcome == RUN_DONE)
+		value_leave(result);
 	return outcome;
 }

@@ -39,6 +39,7 @@ bool assign_plain(const struct node *path);
 /* ---- OP_OTHER ---- */
 
 node_function many_path; /* path(a) */
+node_function many_tostream; /* streams.c */
 node_function1 one_path, one_getpath, one_delete; /* getpath(a), del(a) */
 node_function many_assign; /* a = b and the like (letter), a being any path (assign.c) */
 node_function1 one_assign;

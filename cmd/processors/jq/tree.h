@@ -120,6 +120,7 @@ struct tree {
 	struct node *root;
 	void **blocks;
 	size_t block_count;
+	bool before_1_7; /* it has what jq 1.7 no longer has */
 	bool clock; /* it asks what time it is: each time it is run there is another answer */
 	struct tree_end {
 		void (*function)(void *);

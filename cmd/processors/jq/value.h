@@ -33,8 +33,8 @@ struct value {
 	const char *at; /* NULL: a number that has been computed */
 	size_t length;
 	union {
-		double number; /* if at is NULL */
-		const struct trail *trail; /* else: the way to it, while paths are followed (trails.h) */
+		double number; /* if at is NULL, or known */
+		const struct trail *trail; /* else: the way to it (trails.h), or NULL */
 	};
 };
 
@@ -113,13 +113,13 @@ struct value value_string(struct arena *arena, const char *bytes, size_t length)
 
 static inline const struct trail *value_trail(const struct value *value)
 {
-	return value->at ? value->trail : NULL;
+	return value->at && !value->known ? value->trail : NULL;
 }
 
 /* The way to the value is no longer followed. */
 static inline void value_leave(struct value *value)
 {
-	if (value->at)
+	if (value->at && !value->known)
 		value->trail = NULL;
 }
 

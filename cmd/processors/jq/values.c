@@ -128,6 +128,23 @@ enum run_outcome function_fabs(struct run *run, const struct value *in, struct v
 	return number_function(run, in, fabs, result);
 }
 
+/* Newer versions negate a number as it is written: it must be written as its double is. Of 0 they do not agree. */
+enum run_outcome function_negate(struct run *run, const struct value *in, struct value *result)
+{
+	char digits[NUMBER_TEXT] = "";
+	double number;
+
+	if (in->kind != JSON_NUMBER)
+		return run_wrong(run);
+	number = value_double(in);
+	if (!isnormal(number))
+		return run_unfit(run);
+	if (in->at && (number_text(digits, number) != in->length || memcmp(digits, in->at, in->length) != 0))
+		return run_fallback(run, "a number that jq does not print as it is written");
+	*result = value_number(-number);
+	return RUN_DONE;
+}
+
 /* What begins with a letter is no number; with some letters it may be one for some versions. */
 static bool json_nonsense(const char *bytes, size_t length)
 {

@@ -20,10 +20,9 @@ DEPS_BENCH = jq gojq| miller| python3
 DEPS_FUZZ  = clang python3 jq
 
 # The modules of common/, bottom to top: a module includes only those before it (test/layers.bats).
-LAYERS = message memory text unit option signals moment clock vector block utf8 utf8_block json_want json_keys json_span json_leaf json \
+LAYERS = message memory text unit option signals moment clock processor vector block utf8 utf8_block json_want json_keys json_span json_leaf json \
          shape_tree shape_match json_shape json_text json_put number decimal fingerprint key_map key_paths ring page keeper line output letter \
-         locked_file dead_letter stage \
-         stage_held stage_loop stage_ahead \
+         locked_file dead_letter stage stage_held stage_loop stage_ahead \
          handled source source_loop state_file place_file backoff zone stamp regex syslog crontab crontab_explain schedule \
          identity spawn crew parallel address percent origin json_token items expression http_settings http_reason http_headers http_meta \
          http_cookies retry_after \

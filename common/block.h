@@ -12,6 +12,8 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "common/processor.h"
+
 #if defined(__x86_64__) && !defined(VECTOR_PLAIN)
 #include <immintrin.h>
 
@@ -27,7 +29,7 @@ struct block {
 
 static inline bool block_can(void)
 {
-	return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("bmi");
+	return processor_has_avx2() && processor_has_bmi();
 }
 
 /* Sixty-four bytes must be readable. */

@@ -3,6 +3,8 @@
 #include <endian.h>
 #include <string.h>
 
+#include "common/processor.h"
+
 /* The polynomial with its bits reversed: the lowest bit is the first. */
 static const uint32_t polynomial = 0x82f63b78;
 
@@ -23,11 +25,7 @@ void crc32c_init(struct crc32c *crc32c)
 			crc32c->table[n][byte] = (crc >> 8) ^ crc32c->table[0][crc & 0xff];
 		}
 	}
-#ifdef __x86_64__
-	crc32c->hardware = __builtin_cpu_supports("sse4.2");
-#else
-	crc32c->hardware = false;
-#endif
+	crc32c->hardware = processor_has_sse42();
 }
 
 static uint32_t by_table(const struct crc32c *crc32c, uint32_t crc, const unsigned char *bytes, size_t length)

@@ -36,16 +36,26 @@ static inline const char *word(const char *s, const char *end, const char *text,
 	return (size_t)(end - s) >= length && memcmp(s, text, length) == 0 ? s + length : NULL;
 }
 
-/* Behind the string, number or word at s, or NULL: there is none, or one that json_scan has to look at. */
-static __attribute__((noinline)) const char *scan_leaf(const char *s, const char *end, bool facts, unsigned *flags)
+struct leaf {
+	const char *behind;
+	unsigned flags;
+};
+
+/* The string, number or word at s; behind is NULL: there is none, or one that json_scan has to look at. */
+static __attribute__((noinline)) struct leaf scan_leaf(const char *s, const char *end, bool facts)
 {
+	struct leaf leaf = {0};
 	struct json_leaf_error error;
 
 	if (*s == '"')
-		return json_leaf_string(s + 1, end, flags, facts, &error);
-	if ((unsigned char)(*s - '0') < 10 || *s == '-')
-		return json_leaf_number(s, end, flags, facts, &error);
-	return *s == 't' ? word(s, end, "true", 4) : *s == 'f' ? word(s, end, "false", 5) : word(s, end, "null", 4);
+		leaf.behind = json_leaf_string(s + 1, end, &leaf.flags, facts, &error);
+	else if ((unsigned char)(*s - '0') < 10 || *s == '-')
+		leaf.behind = json_leaf_number(s, end, &leaf.flags, facts, &error);
+	else
+		leaf.behind = *s == 't'   ? word(s, end, "true", 4)
+		              : *s == 'f' ? word(s, end, "false", 5)
+		                          : word(s, end, "null", 4);
+	return leaf;
 }
 
 /* Most strings, from behind the quote on: without escapes, and ASCII. Else NULL. A newline comes behind s. */
@@ -222,10 +232,14 @@ static inline __attribute__((always_inline)) ssize_t match(struct shape_tree *tr
 		} else {
 			kind = *at == 't' ? JSON_TRUE : *at == 'f' ? JSON_FALSE : JSON_NULL;
 		}
-		if (!s)
-			s = scan_leaf(at, end, facts, &flags);
-		if (!s)
-			return -1;
+		if (!s) {
+			struct leaf leaf = scan_leaf(at, end, facts);
+
+			if (!leaf.behind)
+				return -1;
+			s = leaf.behind;
+			flags = leaf.flags;
+		}
 		if (part->slot != JSON_WANT_SLOTLESS)
 			spans[part->slot] = (struct json_span){at, (size_t)(s - at), kind, flags};
 		found.flags |= flags;

@@ -3,7 +3,7 @@
 #include <math.h>
 #include <stdlib.h>
 
-enum { ARENA_MOST = 256 << 20, RANGE_MOST = 1000000 };
+enum { ARENA_MOST = 256 << 20 };
 
 /* Most fallbacks begin here; the reason counts in --stats. */
 enum run_outcome run_fallback(struct run *run, const char *reason)
@@ -181,42 +181,6 @@ enum run_outcome run_only(struct run *run, const struct node *node, const struct
 	if (outcome == RUN_DONE && !sink.found)
 		return run_fallback(run, "no value");
 	*result = sink.value;
-	return outcome;
-}
-
-/* ---- range ---- */
-
-static enum run_outcome range(struct run *run, const struct node *node, const struct value *in,
-                              const struct environment *environment, struct sink *sink)
-{
-	const struct node *nodes[] = {node->a, node->b, node->c};
-	double numbers[3] = {0, 0, 1};
-	enum run_outcome outcome = RUN_DONE;
-	long count = 0;
-
-	for (int i = 0; i < 3 && outcome == RUN_DONE; i++) {
-		struct value value = value_number(0);
-
-		if (!nodes[i])
-			continue;
-		outcome = run_single(run, nodes[i], in, environment, &value);
-		if (outcome == RUN_DONE)
-			outcome = run_ready(run, &value, &value);
-		if (outcome == RUN_DONE && value.kind != JSON_NUMBER)
-			return run_fallback(run, "a range");
-		if (outcome == RUN_DONE)
-			numbers[i] = value_double(&value);
-	}
-	if (outcome == RUN_DONE && numbers[2] == 0)
-		return run_fallback(run, "a range");
-	for (double at = numbers[0]; outcome == RUN_DONE && (numbers[2] > 0 ? at < numbers[1] : at > numbers[1]);
-	     at += numbers[2]) {
-		const struct value value = value_number(at);
-
-		if (++count > RANGE_MOST)
-			return run_fallback(run, "a long range");
-		outcome = run_give(run, sink, &value);
-	}
 	return outcome;
 }
 
@@ -434,7 +398,7 @@ static enum run_outcome run_many(struct run *run, const struct node *node, const
 		outcome = run_node(run, node->b, in, environment, &limit.sink);
 		return outcome == RUN_STOP && limit.over ? RUN_DONE : outcome;
 	case OP_RANGE:
-		return range(run, node, in, environment, out);
+		return run_range(run, node, in, environment, out);
 	case OP_UPDATE:
 		return run_updates(run, node, in, environment, out);
 	case OP_OTHER:
@@ -444,8 +408,9 @@ static enum run_outcome run_many(struct run *run, const struct node *node, const
 	}
 }
 
-enum run_outcome run_node(struct run *run, const struct node *node, const struct value *in,
-                          const struct environment *environment, struct sink *sink)
+static __attribute__((noinline)) enum run_outcome run_steps(struct run *run, const struct node *node,
+                                                            const struct value *in,
+                                                            const struct environment *environment, struct sink *sink)
 {
 	struct value values[2]; /* what the last step gave, and the next one */
 	enum run_outcome outcome = RUN_DONE;
@@ -483,4 +448,21 @@ enum run_outcome run_node(struct run *run, const struct node *node, const struct
 	outcome = run_many(run, node, in, environment, sink);
 	run->depth--;
 	return outcome;
+}
+
+enum run_outcome run_node(struct run *run, const struct node *node, const struct value *in,
+                          const struct environment *environment, struct sink *sink)
+{
+	/* What selects has no values of its own. */
+	while (node->operation == OP_IF && node->a->single) {
+		bool truth = false;
+		enum run_outcome outcome = run_truth(run, node->a, in, environment, &truth);
+
+		if (outcome != RUN_DONE)
+			return outcome;
+		node = truth ? node->b : node->c;
+	}
+	if (node->operation == OP_EMPTY)
+		return RUN_DONE;
+	return node->operation == OP_IDENTITY ? run_give(run, sink, in) : run_steps(run, node, in, environment, sink);
 }

@@ -69,6 +69,12 @@ enum run_outcome run_iterate(struct run *run, const struct node *node, const str
 /* A value and all in it. depth: 0. */
 enum run_outcome run_recurse(struct run *run, const struct value *value, struct sink *sink, size_t depth);
 
+/* ---- loops.c ---- */
+
+/* OP_RANGE: a is where it begins, b the end, c the step or NULL. */
+enum run_outcome run_range(struct run *run, const struct node *node, const struct value *in,
+                           const struct environment *environment, struct sink *sink);
+
 /* ---- construct.c ---- */
 
 enum run_outcome run_array(struct run *run, const struct node *node, const struct value *in,

@@ -4,6 +4,8 @@
 
 #include "cmd/processors/jq/evaluate.h"
 
+enum { RANGE_MOST = 1000000 };
+
 /* ---- errors ---- */
 
 /* What jq 1.6 catches too, later versions do not: errors of what is done with the values. */
@@ -167,6 +169,42 @@ enum run_outcome many_until(struct run *run, const struct node *node, const stru
                             const struct environment *environment, struct sink *sink)
 {
 	return loop(run, node, in, environment, sink, true);
+}
+
+/* ---- range ---- */
+
+enum run_outcome run_range(struct run *run, const struct node *node, const struct value *in,
+                           const struct environment *environment, struct sink *sink)
+{
+	const struct node *nodes[] = {node->a, node->b, node->c};
+	double numbers[3] = {0, 0, 1};
+	enum run_outcome outcome = RUN_DONE;
+	long count = 0;
+
+	for (int i = 0; i < 3 && outcome == RUN_DONE; i++) {
+		struct value value = value_number(0);
+
+		if (!nodes[i])
+			continue;
+		outcome = run_single(run, nodes[i], in, environment, &value);
+		if (outcome == RUN_DONE)
+			outcome = run_ready(run, &value, &value);
+		if (outcome == RUN_DONE && value.kind != JSON_NUMBER)
+			return run_fallback(run, "a range");
+		if (outcome == RUN_DONE)
+			numbers[i] = value_double(&value);
+	}
+	if (outcome == RUN_DONE && numbers[2] == 0)
+		return run_fallback(run, "a range");
+	for (double at = numbers[0]; outcome == RUN_DONE && (numbers[2] > 0 ? at < numbers[1] : at > numbers[1]);
+	     at += numbers[2]) {
+		const struct value value = value_number(at);
+
+		if (++count > RANGE_MOST)
+			return run_fallback(run, "a long range");
+		outcome = run_give(run, sink, &value);
+	}
+	return outcome;
 }
 
 /* ---- one of many ---- */

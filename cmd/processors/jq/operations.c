@@ -78,12 +78,10 @@ enum run_outcome run_span(struct run *run, const struct json_span *span, struct 
 enum run_outcome run_root(struct run *run, struct value *ready)
 {
 	unsigned flags = run->json.flags;
-	enum run_outcome outcome;
 
 	if (!run->root_ready) {
-		outcome = usable(run, &flags);
-		if (outcome != RUN_DONE)
-			return outcome;
+		if (flags && usable(run, &flags) != RUN_DONE)
+			return RUN_FALLBACK;
 		run->root.at = run->line + run->json.start;
 		run->root.length = run->json.end - run->json.start;
 		if (flags) {

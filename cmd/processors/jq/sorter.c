@@ -87,13 +87,10 @@ static char *sort_object(struct sorter *sorter, char *p)
 	char *start = ++p;
 	bool ordered = true;
 
-	while (*p != '}') {
-		struct sorter_member member;
-		char *end;
+	for (; *p != '}'; p += *p == ',') {
+		struct sorter_member member = {.at = p};
+		char *end = behind(p);
 
-		p += *p == ',';
-		member.at = p;
-		end = behind(p);
 		take_key(sorter, &member, end);
 		p = sort_value(sorter, end + 1);
 		member.length = (size_t)(p - member.at);

@@ -61,20 +61,18 @@ static __attribute__((noinline)) struct leaf scan_leaf(const char *s, const char
 /* Most strings, from behind the quote on: without escapes, and ASCII. Else NULL. A newline comes behind s. */
 static inline const char *quick_string(const char *s, const bool facts)
 {
-	unsigned special;
-	vector bytes, high = {0};
+	vector bytes, special;
 
 	for (;; s += sizeof(bytes)) {
 		bytes = vector_load(s);
-		special = json_leaf_special(bytes, facts);
-		if (special)
+		/* What is beyond ASCII has the highest bit itself. */
+		special = vector_equal(bytes, '"') | vector_equal(bytes, '\\') | vector_below(bytes, 0x20) | bytes;
+		if (facts)
+			special |= vector_equal(bytes, 0x7f);
+		if (vector_bits(special))
 			break;
-		high |= bytes;
 	}
-	/* What is behind the quote does not count. */
-	if ((vector_bits(bytes) & (special ^ (special - 1))) || vector_bits(high))
-		return NULL;
-	s += __builtin_ctz(special);
+	s += __builtin_ctz(vector_bits(special));
 	return *s == '"' ? s + 1 : NULL;
 }
 

@@ -9,7 +9,7 @@
 #include "common/text.h"
 
 struct oniguruma {
-	void *libjq, *library;
+	void *library;
 	__typeof__(onig_new) *new;
 	__typeof__(onig_free) *free;
 	__typeof__(onig_search) *search;
@@ -58,9 +58,8 @@ struct oniguruma *oniguruma_open(void)
 {
 	struct oniguruma *o = xcalloc(1, sizeof(*o));
 
-	/* Only the one that comes with libjq answers as libjq does. */
-	o->libjq = dlopen("libjq.so.1", RTLD_LAZY);
-	if (o->libjq)
+	/* Only the one that comes with libjq answers as libjq does. Neither is unloaded: it would lose what it keeps for itself. */
+	if (dlopen("libjq.so.1", RTLD_LAZY))
 		o->library = dlopen("libonig.so.5", RTLD_LAZY | RTLD_NOLOAD);
 	if (o->library && find(o)) {
 		o->region = o->region_new();
@@ -90,10 +89,6 @@ void oniguruma_free(void *oniguruma)
 		o->region_free(o->region, 1);
 	text_free(&o->pattern);
 	text_free(&o->flags);
-	if (o->library)
-		dlclose(o->library);
-	if (o->libjq)
-		dlclose(o->libjq);
 	free(o);
 }
 

@@ -155,11 +155,15 @@ int main(int argc, char **argv)
 	/* clang-format on */
 	(void)argc;
 	tail->poll = UNSET;
+	tail->inotify = -1;
 	tail->name = name;
 	tail->rotate_wait = 5 * UNIT_S;
 	tail->multiline_timeout = UNIT_S;
 	tail->multiline_lines = LINES;
 	tail->multiline_size = RECORD_SIZE;
 	compile(tail, option_parse_both(&program, options, source_options(&tail->source), argv));
-	return option_checking() ? STATUS_OK : run(tail);
+	if (!option_checking())
+		return run(tail);
+	free_all(tail);
+	return STATUS_OK;
 }

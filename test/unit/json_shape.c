@@ -146,21 +146,21 @@ static void test_beginnings(struct tap *tap)
 		{"{\"a\":1}", "{\"a\":1}}"},
 		{"{\"b\":{\"a\":1},\"c\":1}", "{\"b\":{\"a\":1},\"b\":2}"},
 		{"{\"b\":{\"a\":1},\"b\":2}", "{\"b\":{\"a\":1},\"c\":1}"},
-		{"[1,\"x\"]", "[1,\n\"x\"]"},
+		{"{\"a\":1}", "{\"a\":1}\nx"},
 	};
 	struct json_want want = {0};
 	struct json_span ours[2], theirs[2];
 	struct json_result our_result, their_result;
 	const char *mistake;
 	char text[LONGEST + JSON_PADDING];
-	bool same = true;
+	bool same = true, found = true;
 
 	json_want_path(&want, "a", &mistake);
 	json_want_path(&want, "b.a", &mistake);
 	for (size_t pair = 0; pair < sizeof(pairs) / sizeof(*pairs); pair++) {
 		struct json_shapes shapes = {0};
 
-		for (int i = 0; i < 12; i++) {
+		for (int i = 0; i < 24; i++) {
 			const char *line = pairs[pair][i % 3 == 2];
 			size_t length = strlen(line);
 			bool good = json_scan(strcpy(text, line), length, &want, theirs, 0, &their_result);
@@ -170,9 +170,11 @@ static void test_beginnings(struct tap *tap)
 			for (size_t s = 0; good && s < 2; s++)
 				same &= same_span(&ours[s], &theirs[s], 0);
 		}
+		/* Of the first three both are remembered. */
+		found &= pair > 2 || shapes.hits > 12;
 		json_shapes_free(&shapes);
 	}
-	tap_ok(tap, same, "lines that begin as others do");
+	tap_ok(tap, same && found, "lines that begin as others do");
 	json_want_free(&want);
 }
 
@@ -212,6 +214,7 @@ static void test_limits(struct tap *tap)
 	char text[LONGEST + JSON_PADDING];
 	uint64_t state = 4711;
 	bool right = true;
+	int rested = 0;
 
 	for (int i = 0; i < 100000; i++) {
 		int alike = i % 3, length;
@@ -227,8 +230,9 @@ static void test_limits(struct tap *tap)
 
 		text[length] = '\n';
 		right &= json_shapes_scan(&shapes, text, (size_t)length, NULL, NULL, JSON_FACTS, &result);
+		rested += shapes.resting > 0;
 	}
-	tap_ok(tap, right && shapes.hits == 0, "what does not pay is given up");
+	tap_ok(tap, right && shapes.hits == 0 && rested > 90000, "what does not pay is given up");
 	json_shapes_free(&shapes);
 }
 

@@ -4,7 +4,7 @@ import os
 from measuring import best, BIN
 
 # What libjq runs, and what it need not.
-LIBJQ = ".data.list.resources[0].resource.fields | {symbol, word: (.name | ascii_downcase | test(\"inc\"))}"
+LIBJQ = ".data.list.resources[0].resource.fields | {symbol, volume, year: (1700000000 | gmtime | strflocaltime(\"%Y\"))}"
 NATIVE = "{time, price: .data.list.resources[0].resource.fields.price}"
 
 

@@ -6,7 +6,7 @@ import signal
 import time
 
 from checker import check
-from flow import LIBC, Failure, Flow, Killer, Unavailable, must, read, wait_until
+from flow import LIBC, Failure, Flow, Killer, Unavailable, Undecided, must, read, wait_until
 from graph import PIPELINE, Filter, Graph, Output, Source, chain
 from pager import page
 from rings import rings
@@ -45,6 +45,10 @@ def started(options, directory, graph, state=None, **settings):
 def must_be_exact(flow, graph, status):
     """It ended well, and everything is there; but for losses of `delivery: fast`. Returns the verdict."""
     verdict, fast = check(graph, PIPELINE, flow.directory, flow.stopped_before()), flow.manifest["delivery"] == "fast"
+    letters = [letter["data"]["error"] for events in flow.dead_letters().values() for letter in events]
+    # On a machine that is slow enough a stage is killed three times on one event.
+    if letters and verdict.good(lost=True) and all(letter.startswith("killed the stage 3 times") for letter in letters):
+        raise Undecided("%d events are in the dead letters, since a stage was killed three times on each" % len(letters))
     must(verdict.good(lost=fast), "%s; %s" % (verdict, "; ".join(verdict.words)))
     must(fast or status == 0, "all has arrived, but the flow's exit status is %d" % status)
     must(fast or not flow.dead_letters(), "there are dead letters: %.500s" % flow.dead_letters())

@@ -25,6 +25,10 @@ class Failure(Exception):
     """Something that must not be."""
 
 
+class Undecided(Exception):
+    """The kills have made of an event what kills its stage: it must be put away then."""
+
+
 class Unavailable(Exception):
     """This machine, or this version, cannot do it."""
 

@@ -47,7 +47,8 @@ struct frame {
 	uint32_t node; /* what is wanted of it, or UINT32_MAX */
 	uint32_t
 		last; /* the child of the node that was found last: the search goes on behind it; or JSON_WANT_NOWHERE */
-	uint32_t object; /* which object of the text it is, for its keys; 0: an array */
+	uint32_t object; /* which object of the text it is, for its keys; 0: an array … */
+	uint32_t keys; /* … and how many keys there were before it */
 	size_t index; /* of the current element or member */
 	const char *at;
 	unsigned flags; /* what was found before it began */
@@ -233,6 +234,7 @@ value:
 			goto element;
 		}
 		top->object = facts ? ++keys->objects : 1;
+		top->keys = facts ? keys->count : 0;
 		NEXT_TOKEN();
 		if (*s == '}') {
 			scan->result->members = 0;
@@ -314,6 +316,8 @@ member:
 
 close:
 	kind = *s++ == '}' ? JSON_OBJECT : JSON_ARRAY;
+	if (facts && kind == JSON_OBJECT && top > frames + 1)
+		json_keys_forget(keys, top->keys);
 	at = top->at;
 	inside = top->node != UINT32_MAX;
 	node = top->node;

@@ -39,6 +39,7 @@ bool json_keys_again(struct json_keys *keys, uint32_t object, const char *key, s
 	keys->key[keys->count].head = head;
 	keys->key[keys->count].length = (uint32_t)length;
 	keys->key[keys->count].object = object;
+	keys->key[keys->count].place = (uint16_t)(place & keys->mask);
 	keys->places[place & keys->mask] = (uint16_t)++keys->count;
 	return false;
 }

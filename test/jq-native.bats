@@ -84,6 +84,15 @@ compare() {
     [[ ! ${lines[-1]} == *' 0 pairs'* ]]
 }
 
+@test "jq, native: events of very many objects" {
+    jq -nc '{items: [range(1000) | {id: ., name: "x", price: (. + 0.5)}]}' >lines
+    for program in . '.items[]' '[.items[] | select(.price > 500) | .id]'; do
+        run -0 --separate-stderr pype-jq --stats "$program" <lines
+        diff <(jq -c "$program" lines) - <<<"$output"
+        [ "$stderr" = "pype-jq: info: 1 events went the native way" ]
+    done
+}
+
 # A shape is what lines have in common; whatever else they have must be noticed.
 @test "jq, native: lines that look nearly alike" {
     local line='{"a":1,"b":"x","c":{"d":[1,"y",null]},"e":true}' i j

@@ -35,7 +35,7 @@ WARNINGS = -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpoi
 HARDEN   = -fstack-protector-strong -fstack-clash-protection -fPIE -D_FORTIFY_SOURCE=2
 CFLAGS   = -O2 -g
 # The modules are small, and call each other for every event; and all of them are still there to be looked at one by one.
-LTO      = -flto=auto -ffat-lto-objects
+LTO      = $(if $(findstring clang,$(CC)),,-flto=auto -ffat-lto-objects)
 LDFLAGS  =
 STRICT   = $(filter true,$(CI))
 ALL_CFLAGS  = -std=gnu11 $(WARNINGS) $(STRICT:%=-Werror) $(HARDEN_$(SAN)) $(LTO_$(SAN)) $(CFLAGS) -I. -D_GNU_SOURCE \

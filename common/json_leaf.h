@@ -18,6 +18,16 @@ struct json_leaf_error {
 	const char *text, *at;
 };
 
+/* The value of four bytes that are hexadecimal digits, in the order of a string. */
+static inline unsigned json_leaf_unit(uint32_t four)
+{
+	const uint32_t ones = 0x01010101;
+
+	four = be32toh((four & 0x0f * ones) + 9 * (four >> 6 & ones));
+	four = (four | four >> 4) & 0x00ff00ff;
+	return (four | four >> 8) & 0xffff;
+}
+
 /* The value of four hexadecimal digits, or -1. */
 static inline int json_leaf_hex4(const char *s)
 {
@@ -31,16 +41,20 @@ static inline int json_leaf_hex4(const char *s)
 	letter = ((lower | tops) - 'a' * ones) & ~(lower + (0x7f - 'f') * ones);
 	if ((four & tops) || ((digit | letter) & tops) != tops)
 		return -1;
-	four = be32toh((four & 0x0f * ones) + 9 * (four >> 6 & ones));
-	return (int)((four >> 12 & 0xf000) | (four >> 8 & 0xf00) | (four >> 4 & 0xf0) | (four & 0xf));
+	return (int)json_leaf_unit(four);
 }
 
-/* Which of sixteen bytes of a string are to be looked at: '"', '\\', control bytes, and, for the facts, DEL. */
+/* Which of sixteen bytes of a string are to be looked at: '"', '\\', control bytes, and, for the facts, DEL; as a vector, and as bits. */
+static inline vector json_leaf_stops(vector bytes, bool facts)
+{
+	vector stops = vector_equal(bytes, '"') | vector_equal(bytes, '\\') | vector_below(bytes, 0x20);
+
+	return facts ? stops | vector_equal(bytes, 0x7f) : stops;
+}
+
 static inline unsigned json_leaf_special(vector bytes, bool facts)
 {
-	vector special = vector_equal(bytes, '"') | vector_equal(bytes, '\\') | vector_below(bytes, 0x20);
-
-	return vector_bits(facts ? special | vector_equal(bytes, 0x7f) : special);
+	return vector_bits(json_leaf_stops(bytes, facts));
 }
 
 /*

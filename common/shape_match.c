@@ -61,18 +61,15 @@ static __attribute__((noinline)) struct leaf scan_leaf(const char *s, const char
 /* Most strings, from behind the quote on: without escapes, and ASCII. Else NULL. A newline comes behind s. */
 static inline const char *quick_string(const char *s, const bool facts)
 {
-	vector bytes, special;
+	vector bytes = vector_load(s);
+	unsigned special;
 
-	for (;; s += sizeof(bytes)) {
+	/* What is beyond ASCII has the highest bit itself. */
+	while (!(special = vector_bits(json_leaf_stops(bytes, facts) | bytes))) {
+		s += sizeof(bytes);
 		bytes = vector_load(s);
-		/* What is beyond ASCII has the highest bit itself. */
-		special = vector_equal(bytes, '"') | vector_equal(bytes, '\\') | vector_below(bytes, 0x20) | bytes;
-		if (facts)
-			special |= vector_equal(bytes, 0x7f);
-		if (vector_bits(special))
-			break;
 	}
-	s += __builtin_ctz(vector_bits(special));
+	s += __builtin_ctz(special);
 	return *s == '"' ? s + 1 : NULL;
 }
 

@@ -70,16 +70,12 @@ static inline char *put_character(char *out, unsigned c)
 	return out;
 }
 
-/* The value of four hexadecimal digits. */
 static inline unsigned unit(const char *digits)
 {
-	const uint32_t ones = 0x01010101;
 	uint32_t four;
 
 	memcpy(&four, digits, sizeof(four));
-	four = be32toh((four & 0x0f * ones) + 9 * (four >> 6 & ones));
-	four = (four | four >> 4) & 0x00ff00ff;
-	return (four | four >> 8) & 0xffff;
+	return json_leaf_unit(four);
 }
 
 /* Copies the "\u…" at *p, or the two of them that are one character. It has four bytes of room, and six if it is below U+0080. */

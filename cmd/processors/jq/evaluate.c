@@ -408,61 +408,60 @@ static enum run_outcome run_many(struct run *run, const struct node *node, const
 	}
 }
 
+/* Down to what is behind conditions that are single: they have no values of their own. */
+static inline enum run_outcome pass_conditions(struct run *run, const struct node **node, const struct value *in,
+                                               const struct environment *environment)
+{
+	while ((*node)->operation == OP_IF && (*node)->a->single) {
+		bool truth = false;
+		enum run_outcome outcome = run_truth(run, (*node)->a, in, environment, &truth);
+
+		if (outcome != RUN_DONE)
+			return outcome;
+		*node = truth ? (*node)->b : (*node)->c;
+	}
+	return RUN_DONE;
+}
+
+/* Down to what gives its values to the sink: the steps before it mostly are single. */
 static __attribute__((noinline)) enum run_outcome run_steps(struct run *run, const struct node *node,
                                                             const struct value *in,
                                                             const struct environment *environment, struct sink *sink)
 {
 	struct value values[2]; /* what the last step gave, and the next one */
-	enum run_outcome outcome = RUN_DONE;
-	size_t i = 0;
+	enum run_outcome outcome;
 
-	/* Down to what gives its values to the sink: the conditions and the steps before it mostly are single. */
-	while (node->operation != OP_IDENTITY) {
-		bool truth = false;
-
+	for (size_t i = 0; node->operation != OP_IDENTITY && node->operation != OP_EMPTY; i = !i) {
 		if (node->single && !binds_names(node->operation)) {
 			outcome = run_single(run, node, in, environment, &values[i]);
 			return outcome == RUN_DONE ? run_give(run, sink, &values[i]) : outcome;
 		}
-		if (node->operation == OP_IF && node->a->single) {
-			outcome = run_truth(run, node->a, in, environment, &truth);
-			node = truth ? node->b : node->c;
-		} else if (node->operation == OP_PIPE && node->a->single) {
-			outcome = run_single(run, node->a, in, environment, &values[i]);
-			node = node->b;
-			in = &values[i];
-			i = !i;
-		} else {
-			break;
+		if (node->operation != OP_PIPE || !node->a->single) {
+			if (run->depth >= RUN_DEPTH || run->arena.total > ARENA_MOST)
+				return run_fallback(run, "nested too deep, or too large");
+			run->depth++;
+			outcome = run_many(run, node, in, environment, sink);
+			run->depth--;
+			return outcome;
 		}
+		outcome = run_single(run, node->a, in, environment, &values[i]);
+		node = node->b;
+		in = &values[i];
+		if (outcome == RUN_DONE)
+			outcome = pass_conditions(run, &node, in, environment);
 		if (outcome != RUN_DONE)
 			return outcome;
 	}
-	if (node->operation == OP_IDENTITY)
-		return run_give(run, sink, in);
-	if (node->operation == OP_EMPTY)
-		return RUN_DONE;
-	if (run->depth >= RUN_DEPTH || run->arena.total > ARENA_MOST)
-		return run_fallback(run, "nested too deep, or too large");
-	run->depth++;
-	outcome = run_many(run, node, in, environment, sink);
-	run->depth--;
-	return outcome;
+	return node->operation == OP_EMPTY ? RUN_DONE : run_give(run, sink, in);
 }
 
 enum run_outcome run_node(struct run *run, const struct node *node, const struct value *in,
                           const struct environment *environment, struct sink *sink)
 {
-	/* What selects has no values of its own. */
-	while (node->operation == OP_IF && node->a->single) {
-		bool truth = false;
-		enum run_outcome outcome = run_truth(run, node->a, in, environment, &truth);
+	enum run_outcome outcome = pass_conditions(run, &node, in, environment);
 
-		if (outcome != RUN_DONE)
-			return outcome;
-		node = truth ? node->b : node->c;
-	}
-	if (node->operation == OP_EMPTY)
-		return RUN_DONE;
+	/* What selects is done with that. */
+	if (outcome != RUN_DONE || node->operation == OP_EMPTY)
+		return outcome;
 	return node->operation == OP_IDENTITY ? run_give(run, sink, in) : run_steps(run, node, in, environment, sink);
 }

@@ -62,7 +62,6 @@ static enum run_outcome take_result(struct run *run, struct sink *sink, const st
 {
 	struct native *native = ((struct result_sink *)sink)->native;
 	struct value *result;
-	enum run_outcome outcome;
 
 	if (native->count == native->capacity && !make_room(native))
 		return run_fallback(run, "nested too deep, or too large");
@@ -70,10 +69,7 @@ static enum run_outcome take_result(struct run *run, struct sink *sink, const st
 	if (value->root)
 		return run_root(run, result);
 	*result = *value;
-	outcome = RUN_DONE;
-	if (run_too_deep(run, result))
-		outcome = run_fallback(run, "nested too deep, or too large");
-	return outcome;
+	return run_too_deep(run, result) ? run_fallback(run, "nested too deep, or too large") : RUN_DONE;
 }
 
 const char *native_result(struct native *native, size_t result, size_t *length)
